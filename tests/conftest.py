@@ -1,0 +1,42 @@
+"""Small things that many tests use."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from pipeline import registry
+from pipeline.datasets import Dataset, ImageSet
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_no_plugins() -> Iterator[None]:
+    torch.set_num_threads(1)
+    yield
+    registry.use_plugins([])
+
+
+@pytest.fixture
+def make_dataset() -> Callable[..., Dataset]:
+    """A data set of random images whose class shows as brightness."""
+
+    def make(train: int = 40, test: int = 20, classes: int = 4, size: int = 8) -> Dataset:
+        generator = torch.Generator().manual_seed(0)
+
+        def part(count: int, first_id: int) -> ImageSet:
+            labels = torch.arange(count) % classes
+            noise = torch.randint(60, (count, 3, size, size), generator=generator)
+            images = noise + (labels * 190 // (classes - 1))[:, None, None, None]
+            return ImageSet(images.to(torch.uint8), labels, torch.arange(count) + first_id)
+
+        return Dataset(
+            part(train, 0),
+            part(test, train),
+            tuple(f"class {k}" for k in range(classes)),
+            mean=(0.4, 0.5, 0.6),
+            std=(0.2, 0.3, 0.4),
+            pad=2,
+            flip=True,
+        )
+
+    return make
