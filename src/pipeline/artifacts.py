@@ -1,0 +1,270 @@
+"""Artifacts: safetensors and JSON files that are complete or not there.
+
+Every file is written under a temporary name, flushed and renamed. An artifact's payload comes
+first and its ``manifest.json`` last, so a folder with a manifest is finished. Nothing is ever
+unpickled; a file that is truncated or foreign is a PipelineError that names it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialise
+
+from pipeline import paths
+from pipeline.errors import PipelineError
+from pipeline.specs import AnySpec
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from pipeline.datasets import Dataset
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file at once."""
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON; nan is refused, since JSON has none."""
+    write_bytes(path, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; anything else is a PipelineError that names the file."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing") from None
+    except (ValueError, RecursionError):
+        raise PipelineError(f"{path} is not valid JSON; {_mend(path)}") from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_arrays(path: Path, arrays: Arrays, description: Mapping[str, Any]) -> None:
+    """Write numpy arrays and a JSON-able description as one safetensors file."""
+    contiguous = {name: np.require(array, requirements="C") for name, array in arrays.items()}
+    text = json.dumps(description, allow_nan=False)
+    write_bytes(path, serialise(contiguous, metadata={"description": text}))
+
+
+def read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Read what :func:`write_arrays` wrote.
+
+    Raises:
+        PipelineError: the file is missing, truncated, or not one of the pipeline's.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            description = json.loads(file.metadata()["description"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing") from None
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        raise PipelineError(f"{path} is damaged or not a file of this pipeline; {_mend(path)}") from None
+    if not isinstance(description, dict):
+        raise PipelineError(f"{path} is damaged or not a file of this pipeline; {_mend(path)}")
+    return arrays, description
+
+
+def _mend(path: Path) -> str:
+    return f"delete {path.parent} and run snakemake again"
+
+
+def _expect(path: Path, arrays: Arrays, *names: str) -> None:
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise PipelineError(f"{path} lacks {', '.join(missing)}; {_mend(path)}")
+
+
+def save_model(path: Path, model: "nn.Module") -> None:
+    """Write a network's tensors, and in words how to build it."""
+    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    write_arrays(path, arrays, model.description.to_json())  # type: ignore[operator, union-attr]
+
+
+def load_model(path: Path) -> "nn.Module":
+    """Read a network, pruned or not, in evaluation mode."""
+    from pipeline.models import Description, rebuild
+
+    arrays, description = read_arrays(path)
+    try:
+        return rebuild(Description.from_json(description), _tensors(arrays)).eval()
+    except (PipelineError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise PipelineError(f"{path} does not hold a network: {error}; {_mend(path)}") from None
+
+
+def _tensors(arrays: Arrays) -> "dict[str, Tensor]":
+    import torch
+
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def save_dataset(path: Path, dataset: "Dataset") -> None:
+    """Write a data set's images, labels and ids."""
+    parts = {"train": dataset.train, "test": dataset.test}
+    arrays = {
+        f"{name}_{field}": getattr(part, field).numpy()
+        for name, part in parts.items()
+        for field in ("images", "labels", "ids")
+    }
+    description = {
+        name: value for name, value in vars(dataset).items() if name not in parts
+    }
+    write_arrays(path, arrays, description)
+
+
+def load_dataset(path: Path) -> "Dataset":
+    """Read a data set."""
+    from pipeline.datasets import Dataset, ImageSet
+
+    arrays, description = read_arrays(path)
+    fields = ("images", "labels", "ids")
+    _expect(path, arrays, *(f"{part}_{field}" for part in ("train", "test") for field in fields))
+    tensors = _tensors(arrays)
+    train, test = (
+        ImageSet(*(tensors[f"{part}_{field}"] for field in fields)) for part in ("train", "test")
+    )
+    try:
+        lists = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in description.items()
+        }
+        dataset = Dataset(train=train, test=test, **lists)
+        dataset.check()
+    except (PipelineError, TypeError, IndexError) as error:
+        raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
+    return dataset
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one network says about the test set.
+
+    Attributes:
+        logits: Float [S, N, C]: S passes, one unless dropout was active.
+        labels: Int64 [N], the true classes.
+        ids: Int64 [N], which image each row is.
+        parameters: The network's number of parameters.
+        macs: Its multiply-accumulate operations for one image.
+    """
+
+    logits: npt.NDArray[np.floating[Any]]
+    labels: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.int64]
+    parameters: int = 0
+    macs: int = 0
+
+
+def save_predictions(
+    path: Path,
+    logits: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    ids: npt.ArrayLike,
+    *,
+    parameters: int = 0,
+    macs: int = 0,
+) -> None:
+    """Write logits [S, N, C] with labels [N] and ids [N]; shapes that do not fit are refused."""
+    arrays = {name: np.asarray(value) for name, value in
+              (("logits", logits), ("labels", labels), ("ids", ids))}  # fmt: skip
+    _check_predictions(path, arrays)
+    write_arrays(path, arrays, {"parameters": parameters, "macs": macs})
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Read the logits of one network."""
+    arrays, description = read_arrays(path)
+    _expect(path, arrays, "logits", "labels", "ids")
+    _check_predictions(path, arrays)
+    try:
+        return Predictions(**arrays, **description)
+    except TypeError:
+        raise PipelineError(f"{path} does not hold predictions; {_mend(path)}") from None
+
+
+def _check_predictions(path: Path, arrays: Arrays) -> None:
+    logits, labels, ids = arrays["logits"], arrays["labels"], arrays["ids"]
+    if not (logits.ndim == 3 and logits.shape[1:2] == labels.shape == ids.shape):
+        shapes = f"{logits.shape}, {labels.shape}, {ids.shape}"
+        raise PipelineError(f"{path}: logits, labels, ids must be [S, N, C], [N], [N]; got {shapes}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a finished artifact is: its spec, and the SHA-256 of its files and of its parents."""
+
+    fingerprint: str
+    spec: dict[str, Any]
+    files: dict[str, str]
+    parents: dict[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Write it into an artifact's folder: from now on the artifact is finished."""
+        write_json(folder / paths.MANIFEST, asdict(self))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read an artifact's manifest.
+
+    Raises:
+        PipelineError: it is missing or damaged.
+    """
+    path = folder / paths.MANIFEST
+    content = read_json(path)
+    try:
+        manifest = Manifest(**content)
+        for part in (manifest.spec, manifest.files, manifest.parents):
+            dict(part)
+    except (TypeError, ValueError):
+        raise PipelineError(f"{path} is not a manifest; {_mend(path)}") from None
+    return manifest
+
+
+def check(folder: Path, spec: AnySpec) -> Manifest:
+    """The manifest of a finished artifact whose files are as they were written.
+
+    Raises:
+        PipelineError: something is missing, damaged, or made for another spec.
+    """
+    manifest = read_manifest(folder)
+    if manifest.fingerprint != spec.fingerprint:
+        raise PipelineError(f"{folder} holds {manifest.fingerprint}, not {spec.fingerprint}")
+    for name in paths.PAYLOADS[spec.stage]:
+        path = folder / name
+        if not path.is_file():
+            raise PipelineError(f"{path} is missing")
+        if sha256(path) != manifest.files.get(name):
+            raise PipelineError(f"{path} is not the file that was written; {_mend(path)}")
+    return manifest

@@ -1,0 +1,160 @@
+"""Files under artifacts/: complete or not there, and refused when they are neither."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline import artifacts, paths, specs
+from pipeline.datasets import Dataset
+from pipeline.errors import PipelineError
+from pipeline.models import build
+
+MakeDataset = Callable[..., Dataset]
+
+
+def test_predictions_round_trip(tmp_path: Path) -> None:
+    file = tmp_path / "predictions.safetensors"
+    logits = np.random.default_rng(0).normal(size=(5, 7, 3)).astype(np.float32)
+    artifacts.save_predictions(file, logits, np.arange(7) % 3, np.arange(7) + 100, parameters=12)
+    found = artifacts.load_predictions(file)
+    assert found.logits.dtype == np.float32
+    np.testing.assert_array_equal(found.logits, logits)
+    np.testing.assert_array_equal(found.ids, np.arange(100, 107))
+    assert (found.parameters, found.macs) == (12, 0)
+
+
+def test_predictions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"must be \[S, N, C\], \[N\], \[N\]"):
+        artifacts.save_predictions(tmp_path / "p", np.zeros((1, 7, 3)), np.arange(6), np.arange(7))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_round_trip_keeps_every_bit(tmp_path: Path) -> None:
+    model = build("resnet18", 4, width=1 / 16, dropout=0.2).eval()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    artifacts.save_model(tmp_path / "model.safetensors", model)
+    twin = artifacts.load_model(tmp_path / "model.safetensors")
+    assert not twin.training
+    for (name, tensor), (_, other) in zip(
+        model.state_dict().items(), twin.state_dict().items(), strict=True
+    ):
+        assert torch.equal(tensor, other), name
+        assert tensor.dtype == other.dtype
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(twin(images), model(images))
+
+
+def test_a_dataset_round_trip(tmp_path: Path, make_dataset: MakeDataset) -> None:
+    data = make_dataset()
+    artifacts.save_dataset(tmp_path / "images.safetensors", data)
+    found = artifacts.load_dataset(tmp_path / "images.safetensors")
+    assert torch.equal(found.train.images, data.train.images)
+    assert torch.equal(found.test.ids, data.test.ids)
+    assert (found.classes, found.mean, found.pad) == (data.classes, data.mean, data.pad)
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("before")
+    with pytest.raises(KeyboardInterrupt), artifacts.atomic(file) as temporary:
+        temporary.write_text("half of what")
+        raise KeyboardInterrupt
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert file.read_text() == "before"
+
+
+READERS = (
+    artifacts.load_predictions,
+    artifacts.load_model,
+    artifacts.load_dataset,
+    artifacts.read_json,
+)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\x80\x04K\x01.", b"\xff" * 64, b"[" * 100_000, b"{}"]
+)
+def test_foreign_files_are_refused_by_name(
+    tmp_path: Path, reader: Callable[[Path], object], content: bytes | None
+) -> None:
+    file = tmp_path / "some.file"
+    if content is not None:
+        file.write_bytes(content)
+    if content == b"{}" and reader is artifacts.read_json:
+        return
+    with pytest.raises(PipelineError, match=r"some\.file") as caught:
+        reader(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_mutated_files_give_the_projects_error_or_a_value(
+    tmp_path: Path, make_dataset: MakeDataset
+) -> None:
+    dice = random.Random(0)
+    originals = []
+    for reader, save in (
+        (artifacts.load_model, lambda f: artifacts.save_model(f, build("vgg19", 2, width=1 / 64))),
+        (artifacts.load_dataset, lambda f: artifacts.save_dataset(f, make_dataset(8, 4, size=4))),
+        (
+            artifacts.load_predictions,
+            lambda f: artifacts.save_predictions(f, np.zeros((1, 4, 3)), np.zeros(4), np.zeros(4)),
+        ),
+    ):
+        file = tmp_path / "original"
+        save(file)
+        originals.append((reader, file.read_bytes()))
+    for _ in range(300):
+        reader, content = dice.choice(originals)
+        mutant = bytearray(content)
+        # The header is where a change does most.
+        for _ in range(dice.randint(1, 4)):
+            mutant[dice.randrange(min(len(mutant), 2000))] = dice.randrange(256)
+        if dice.random() < 0.2:
+            del mutant[dice.randrange(len(mutant)) :]
+        (tmp_path / "mutant").write_bytes(bytes(mutant))
+        try:
+            reader(tmp_path / "mutant")
+        except PipelineError as error:
+            assert "mutant" in str(error)
+
+
+def finished(folder: Path, spec: specs.AnySpec) -> None:
+    files = {}
+    for name in paths.PAYLOADS[spec.stage]:
+        artifacts.write_bytes(folder / name, b"content of " + name.encode())
+        files[name] = artifacts.sha256(folder / name)
+    artifacts.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)
+
+
+def test_check(tmp_path: Path) -> None:
+    spec = specs.Data("digits")
+    finished(tmp_path, spec)
+    assert artifacts.check(tmp_path, spec).spec == {"stage": "data", "dataset": "digits"}
+    with pytest.raises(PipelineError, match=f"holds {spec.fingerprint}, not"):
+        artifacts.check(tmp_path, specs.Data("digits", version=2))
+    (tmp_path / "images.safetensors").write_bytes(b"content of something")
+    with pytest.raises(PipelineError, match="not the file that was written"):
+        artifacts.check(tmp_path, spec)
+    (tmp_path / "images.safetensors").unlink()
+    with pytest.raises(PipelineError, match=r"images\.safetensors is missing"):
+        artifacts.check(tmp_path, spec)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"fingerprint": 1}', "1", "null", "{"])
+def test_a_manifest_that_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / paths.MANIFEST).write_text(content)
+    with pytest.raises(PipelineError, match=r"manifest\.json"):
+        artifacts.read_manifest(tmp_path)
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        artifacts.write_json(tmp_path / "x.json", {"a": float("nan")})
+    artifacts.write_json(tmp_path / "x.json", {"a": 1})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
