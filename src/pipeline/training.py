@@ -1,0 +1,356 @@
+"""The one training loop: train, fine-tune and ResRep share it.
+
+    fit(model, data, Recipe(epochs=200), seed=0)
+
+The data set lives in memory as uint8, on the device; a step gathers its batch from there, cropped
+and flipped in the same indexing. What is random is a function of (seed, epoch), never of what ran
+before, so a training that was interrupted goes on where it stopped and ends with the same bits as
+one that was not (on a CPU).
+"""
+
+import math
+import signal
+import time
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.sgd import sgd
+
+from pipeline import artifacts, paths
+from pipeline.datasets import Dataset
+from pipeline.errors import PipelineError
+from pipeline.progress import say
+from pipeline.specs import Recipe
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; it has written down where it is."""
+
+
+@dataclass
+class ParameterGroup:
+    """Parameters that share their hyperparameters."""
+
+    parameters: list[nn.Parameter]
+    momentum: float
+    weight_decay: float
+    lr_scale: float = 1.0
+
+
+class Extension:
+    """What a method adds to the loop; this one adds nothing."""
+
+    def parameter_groups(self, model: nn.Module) -> list[ParameterGroup] | None:
+        """The groups to optimise, or None for the recipe's."""
+        return None
+
+    def after_backward(self, iteration: int) -> None:
+        """Change gradients between the backward pass and the update of an iteration (from 0)."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What must be restored when an interrupted training goes on."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore what :meth:`state_dict` gave."""
+
+
+class SGD:
+    """SGD with momentum over parameter groups.
+
+    `torch.optim.SGD` computes the same; constructing it imports the compiler, which takes longer
+    than training a small network for an epoch.
+    """
+
+    def __init__(self, groups: list[ParameterGroup]) -> None:
+        self.groups = groups
+        self.buffers: list[list[Tensor | None]] = [[None] * len(g.parameters) for g in groups]
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Update every parameter that has a gradient, then forget the gradients."""
+        for group, buffers in zip(self.groups, self.buffers, strict=True):
+            gradients = [parameter.grad for parameter in group.parameters]
+            sgd(
+                group.parameters,  # type: ignore[arg-type]
+                gradients,  # type: ignore[arg-type]
+                buffers,
+                weight_decay=group.weight_decay,
+                momentum=group.momentum,
+                lr=lr * group.lr_scale,
+                dampening=0.0,
+                nesterov=False,
+                maximize=False,
+                foreach=True,
+            )
+            for parameter in group.parameters:
+                parameter.grad = None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The momentum buffers."""
+        return {
+            f"{i}.{j}": buffer
+            for i, buffers in enumerate(self.buffers)
+            for j, buffer in enumerate(buffers)
+            if buffer is not None
+        }
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore the momentum buffers."""
+        for key, buffer in state.items():
+            i, j = map(int, key.split("."))
+            self.buffers[i][j] = buffer.to(self.groups[i].parameters[j].device)
+
+
+def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
+    """The learning rate of a step (from 0) of an epoch (from 0) that has `steps` of them.
+
+    `cosine` takes a value an epoch, as `torch.optim.lr_scheduler.CosineAnnealingLR` with T_max =
+    epochs does when stepped once an epoch; the warm-up multiplies it by a factor that rises with
+    every step.
+    """
+    position = epoch + step / steps
+    factor = min(1.0, (position + 1 / steps) / recipe.warmup_epochs) if recipe.warmup_epochs else 1.0
+    match recipe.schedule:
+        case "cosine":
+            scale = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+        case "cosine_iteration":
+            scale = 0.5 * (1 + math.cos(math.pi * position / recipe.epochs))
+        case _:
+            scale = 0.1 ** (epoch // recipe.step_epochs)
+    return recipe.lr * factor * scale
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
+    """The recipe's groups: weights, normalisation parameters, and biases."""
+    weights: list[nn.Parameter] = []
+    normalisation: list[nn.Parameter] = []
+    biases: list[nn.Parameter] = []
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if name == "bias":
+                biases.append(parameter)
+            elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+                normalisation.append(parameter)
+            else:
+                weights.append(parameter)
+    decay = recipe.weight_decay
+    light = decay if recipe.decay_normalisation else 0.0
+    groups = [
+        ParameterGroup(weights, recipe.momentum, decay),
+        ParameterGroup(normalisation, recipe.momentum, light),
+        ParameterGroup(biases, recipe.momentum, light, recipe.bias_lr),
+    ]
+    return [group for group in groups if group.parameters]
+
+
+class Batches:
+    """Augmented batches of a training set that lies on the device.
+
+    Images are kept padded and channels last, so that one gather crops, flips and batches them.
+    """
+
+    def __init__(self, data: Dataset, recipe: Recipe, seed: int, device: torch.device) -> None:
+        self.data, self.recipe, self.seed = data, recipe, seed
+        self.size = data.image_size
+        self.pad = data.pad if recipe.augment else 0
+        self.flip = data.flip and recipe.augment
+        images = F.pad(data.train.images, (self.pad,) * 4)
+        self.images = images.permute(0, 2, 3, 1).contiguous().to(device)
+        self.labels = data.train.labels.to(device)
+        images_in_epoch, size = len(data.train), recipe.batch_size
+        self.steps = images_in_epoch // size if recipe.drop_last else -(-images_in_epoch // size)
+        if self.steps == 0:
+            raise PipelineError(
+                f"batch_size {size} leaves no batch of {images_in_epoch} training images"
+            )
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images float32 [B, 3, H, W], channels last, and labels [B], from step `start` on."""
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, "epoch", epoch))
+        count = len(self.labels)
+        order = torch.randperm(count, generator=generator)
+        offsets = torch.randint(2 * self.pad + 1, (2, count), generator=generator)
+        mirrored = torch.rand(count, generator=generator) < (0.5 if self.flip else 0.0)
+        pixels = torch.arange(self.size)
+        rows = offsets[0, :, None] + pixels
+        columns = offsets[1, :, None] + torch.where(mirrored[:, None], pixels.flip(0), pixels)
+        device = self.images.device
+        order, rows, columns = (part.to(device) for part in (order, rows, columns))
+        for step in range(start, self.steps):
+            part = slice(step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size)
+            index = order[part]
+            batch = self.images[index[:, None, None], rows[part, :, None], columns[part, None, :]]
+            yield self.data.normalise(batch.permute(0, 3, 1, 2)), self.labels[index]
+
+
+def derive_seed(*parts: object) -> int:
+    """A seed for torch from anything with a stable text; different parts give unrelated seeds."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
+
+
+@dataclass
+class Epoch:
+    """What is known of an epoch when it ends."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float = field(compare=False)
+
+
+def fit(
+    model: nn.Module,
+    data: Dataset,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    folder: Path | None = None,
+    fingerprint: str = "",
+    extension: Extension | None = None,
+) -> list[Epoch]:
+    """Train `model` in place and leave it as the last epoch made it.
+
+    Args:
+        model: A network from images [B, 3, H, W] to logits [B, C].
+        data: Its training set is used, augmented as it says.
+        recipe: Optimiser, schedule, batch size and epochs.
+        seed: Decides the order, augmentation and dropout of every epoch.
+        device: Where to train.
+        folder: Where to write down, after every epoch and on SIGTERM, what an interrupted
+            training needs to go on; what is found there is continued, and goes away at the end.
+        fingerprint: Whose training it is: only a resume file of the same is continued.
+        extension: What a method adds to the loop.
+
+    Returns:
+        Mean loss and accuracy on the augmented training images, of every epoch run here.
+
+    Raises:
+        PipelineError: the loss is no longer a number.
+        Interrupted: SIGTERM came.
+    """
+    device = torch.device(device)
+    extension = extension or Extension()
+    model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = SGD(extension.parameter_groups(model) or parameter_groups(model, recipe))
+    batches = Batches(data, recipe, seed, device)
+    resume = Resume(folder, fingerprint, model, optimiser, extension)
+    epoch, step, totals = resume.load(device)
+    history: list[Epoch] = []
+    model.train()
+    with _stop_requests() as stop:
+        while epoch < recipe.epochs:
+            begun = time.monotonic()
+            for images, labels in batches.epoch(epoch, step):
+                torch.manual_seed(derive_seed(seed, "step", epoch, step))
+                logits = model(images)
+                loss = F.cross_entropy(logits, labels)
+                loss.backward()  # type: ignore[no-untyped-call]
+                extension.after_backward(epoch * batches.steps + step)
+                optimiser.step(learning_rate(recipe, epoch, step, batches.steps))
+                totals[0] += loss.detach() * len(labels)
+                totals[1] += (logits.argmax(1) == labels).sum()
+                totals[2] += len(labels)
+                step += 1
+                if stop:
+                    resume.save(epoch, step, totals)
+                    raise Interrupted(f"stopped in epoch {epoch + 1} of {recipe.epochs}")
+            loss_sum, correct, count = totals.tolist()
+            if not math.isfinite(loss_sum):
+                raise PipelineError(
+                    f"training diverged in epoch {epoch + 1} of {recipe.epochs} "
+                    f"(loss {loss_sum / count}); a lower lr or a longer warm-up may help"
+                )
+            lr = learning_rate(recipe, epoch, batches.steps - 1, batches.steps)
+            done = Epoch(epoch, loss_sum / count, correct / count, lr, time.monotonic() - begun)
+            say(
+                f"epoch {epoch + 1}/{recipe.epochs}: loss {done.loss:.4f}, "
+                f"accuracy {done.accuracy:.4f}, lr {lr:.3g}, {done.seconds:.1f} s"
+            )
+            history.append(done)
+            epoch, step = epoch + 1, 0
+            totals.zero_()
+            if epoch < recipe.epochs:
+                resume.save(epoch, step, totals)
+    return history
+
+
+@dataclass
+class Resume:
+    """The file from which an interrupted training goes on."""
+
+    folder: Path | None
+    fingerprint: str
+    model: nn.Module
+    optimiser: SGD
+    extension: Extension
+
+    def save(self, epoch: int, step: int, totals: Tensor) -> None:
+        """Write down the state before a step of an epoch."""
+        if self.folder is None:
+            return
+        parts = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "extension": self.extension.state_dict(),
+            "progress": {"totals": totals},
+        }
+        arrays = {
+            f"{part}/{name}": tensor.detach().cpu().numpy()
+            for part, state in parts.items()
+            for name, tensor in state.items()
+        }
+        position = {"fingerprint": self.fingerprint, "epoch": epoch, "step": step}
+        artifacts.write_arrays(self.folder / paths.RESUME, arrays, position)
+
+    def load(self, device: torch.device) -> tuple[int, int, Tensor]:
+        """Restore the last state written down, if there is one: its epoch, step, and totals."""
+        fresh = 0, 0, torch.zeros(3, dtype=torch.float64, device=device)
+        if self.folder is None or not (self.folder / paths.RESUME).is_file():
+            return fresh
+        try:
+            arrays, position = artifacts.read_arrays(self.folder / paths.RESUME)
+            if position.get("fingerprint") != self.fingerprint:
+                raise PipelineError(f"{self.folder / paths.RESUME} belongs to another training")
+            state: dict[str, dict[str, Tensor]] = {}
+            for key, array in arrays.items():
+                part, _, name = key.partition("/")
+                state.setdefault(part, {})[name] = torch.from_numpy(array)
+            self.model.load_state_dict(state["model"])
+        except PipelineError as error:
+            say(f"starting over: {error}")
+            return fresh
+        self.optimiser.load_state_dict(state.get("optimiser", {}))
+        self.extension.load_state_dict(state.get("extension", {}))
+        epoch, step = int(position["epoch"]), int(position["step"])
+        say(f"going on in epoch {epoch + 1}, step {step + 1}")
+        return epoch, step, state["progress"]["totals"].to(device)
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that is empty until SIGTERM comes."""
+    requests: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        requests.append(number)
+
+    try:
+        before: Any = signal.signal(signal.SIGTERM, note)
+    except ValueError:  # signals reach the main thread only
+        yield requests
+        return
+    try:
+        yield requests
+    finally:
+        signal.signal(signal.SIGTERM, before)
