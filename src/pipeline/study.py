@@ -1,0 +1,335 @@
+"""Study: from a YAML file to the grid of stage specs.
+
+    study = Study.load("config.yaml")
+    for combination in study.combinations():
+        combination.pruner, combination.sparsity, combination.score.fingerprint
+
+Reading a study checks everything that can be known before any work is done: keys, types, ranges,
+names, options, duplicates. It imports no torch, so that the Snakefile can afford it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline import specs
+from pipeline.errors import PipelineError
+from pipeline.registry import (
+    DATASETS,
+    MODELS,
+    PRUNERS,
+    UNCERTAINTIES,
+    Option,
+    Registry,
+    use_plugins,
+)
+
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "study.schema.yaml"
+
+# Ding et al., ResRep, ICCV 2021: the official code's recipe for CIFAR; 180 epochs are the paper's.
+RESREP = specs.Recipe(
+    epochs=180, batch_size=64, lr=0.01, weight_decay=1e-4, schedule="cosine_iteration",
+    decay_normalisation=False, bias_lr=2.0,
+)  # fmt: skip
+
+# Keys of an entry that are not options of the code behind it.
+ENTRY_KEYS = {"name", "label"}
+DATASET_KEYS = ENTRY_KEYS | {"version", "path", "download"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registry entry as a study uses it: what it is called there, and its options."""
+
+    name: str
+    label: str
+    options: specs.Options = ()
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One point of the grid: what is varied, and the spec of its score."""
+
+    dataset: str
+    architecture: str
+    pruner: str
+    sparsity: float
+    uncertainty: str
+    member: int
+    score: specs.Score
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study's settings; see ``workflow/schemas/study.schema.yaml`` for what each means."""
+
+    study: str
+    datasets: tuple[specs.Data, ...]
+    architectures: tuple[Entry, ...]
+    pruners: tuple[Entry, ...]
+    sparsities: tuple[float, ...]
+    uncertainties: tuple[Entry, ...]
+    train: specs.Recipe
+    finetune: specs.Recipe
+    resrep: specs.Recipe
+    ensemble_size: int = 5
+    mc_samples: int = 5
+    dropout: float = 0.2
+    seed: int = 0
+    infer: Mapping[str, Any] = field(default_factory=dict)
+    score: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    plugins: tuple[Path, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def load(cls, source: str | Path | Mapping[str, Any]) -> "Study":
+        """Read a study from a YAML file or from a mapping of the same form.
+
+        Raises:
+            PipelineError: a key, name or value is wrong; one line names it and what is allowed.
+        """
+        content = _read(Path(source)) if isinstance(source, str | Path) else dict(source)
+        _validate(content)
+        plugins = tuple(Path(file) for file in content.get("plugins", ()))
+        use_plugins(plugins)
+        train = specs.Recipe(**{"epochs": 200} | content.get("train", {}))
+        finetune = replace(train, **{"epochs": 150} | content.get("finetune", {}))
+        scalars = ("study", "ensemble_size", "mc_samples", "dropout", "seed",
+                   "infer", "score", "figures")  # fmt: skip
+        return cls(
+            datasets=_datasets(content),
+            architectures=_entries(content, "architectures", MODELS),
+            pruners=_entries(content, "pruners", PRUNERS),
+            sparsities=_sparsities(content),
+            uncertainties=_entries(content, "uncertainties", UNCERTAINTIES),
+            train=train,
+            finetune=finetune,
+            resrep=replace(RESREP, **content.get("resrep", {})),
+            plugins=plugins,
+            content=content,
+            **{name: content[name] for name in scalars if name in content},
+        )
+
+    def combinations(self) -> Iterator[Combination]:
+        """Every combination of the grid; unpruned ones come once, with the pruner ``none``."""
+        for data in self.datasets:
+            for architecture in self.architectures:
+                for method in self.uncertainties:
+                    for member, trained in self._models(data, architecture, method):
+                        for pruner, sparsity, models in self._pruned(trained):
+                            yield Combination(
+                                data.label or data.dataset,
+                                architecture.label,
+                                pruner,
+                                sparsity,
+                                method.label,
+                                member,
+                                self._score(method, models),
+                            )
+
+    def _models(
+        self, data: specs.Data, architecture: Entry, method: Entry
+    ) -> Iterator[tuple[int, tuple[specs.Train, ...]]]:
+        """The trained networks a method predicts with, for each member it is scored for."""
+        kind = UNCERTAINTIES.constant(method.name, "MODELS")
+        plain = tuple(
+            self._train(data, architecture, 0.0, member) for member in range(self.ensemble_size)
+        )
+        if kind == "dropout":
+            yield 0, (self._train(data, architecture, self.dropout, 0),)
+        elif kind == "ensemble":
+            yield 0, plain
+        else:
+            scored = plain if self.score.get("members") == "all" else plain[:1]
+            yield from ((model.member, (model,)) for model in scored)
+
+    def _train(
+        self, data: specs.Data, architecture: Entry, dropout: float, member: int
+    ) -> specs.Train:
+        spec = specs.Train(
+            data, architecture.name, self.train, architecture.options, dropout, member, self.seed
+        )
+        return self._shared(spec)
+
+    def _pruned(
+        self, trained: tuple[specs.Train, ...]
+    ) -> Iterator[tuple[str, float, tuple[specs.Train | specs.Prune | specs.Finetune, ...]]]:
+        yield "none", 0.0, trained
+        for pruner in self.pruners:
+            for sparsity in self.sparsities:
+                models = tuple(self._final(model, pruner, sparsity) for model in trained)
+                yield pruner.label, sparsity, models
+
+    def _final(
+        self, model: specs.Train, pruner: Entry, sparsity: float
+    ) -> specs.Prune | specs.Finetune:
+        """The pruned network that is judged: fine-tuned, unless it was trained while pruned."""
+        trains = PRUNERS.function(pruner.name) == "prune_in_training"
+        recipe = self.resrep if trains else None
+        pruned = self._shared(
+            specs.Prune(model, pruner.name, sparsity, pruner.options, self.seed, recipe)
+        )
+        return pruned if trains else self._shared(specs.Finetune(pruned, self.finetune))
+
+    def _score(
+        self, method: Entry, models: tuple[specs.Train | specs.Prune | specs.Finetune, ...]
+    ) -> specs.Score:
+        dropout = UNCERTAINTIES.constant(method.name, "MODELS") == "dropout"
+        samples = self.mc_samples if dropout else 1
+        seed = self.seed if dropout else 0
+        predictions = tuple(
+            self._shared(specs.Infer(model, samples, seed, **self.infer)) for model in models
+        )
+        options = {name: value for name, value in self.score.items() if name != "members"}
+        if "bins" in options:
+            options["bins"] = tuple(options["bins"])
+        return specs.Score(predictions, method.name, method.options, seed=self.seed, **options)
+
+    def _shared(self, spec: Any) -> Any:
+        """The one object of equal specs, so that its fingerprint is computed once."""
+        return self._pool.setdefault(spec, spec)
+
+    @cached_property
+    def _pool(self) -> dict[specs.Spec, specs.Spec]:
+        return {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise PipelineError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = f", line {mark.line + 1}" if (mark := getattr(error, "problem_mark", None)) else ""
+        raise PipelineError(f"{path}{where} is not valid YAML") from None
+    if not isinstance(content, dict):
+        raise PipelineError(f"{path} does not hold a study: expected `key: value` lines")
+    return content
+
+
+def _validate(content: Mapping[str, Any]) -> None:
+    """Check keys, types and ranges against the schema; the first fault is reported in one line."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    for error in sorted(validator.iter_errors(content), key=lambda each: list(map(str, each.path))):
+        raise PipelineError(_explain(error))
+
+
+def _explain(error: Any) -> str:
+    where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.path)
+    where = where.lstrip(".") or "the study"
+    allowed, found = error.validator_value, error.instance
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema["properties"]
+            unknown = ", ".join(repr(key) for key in found if key not in known)
+            return f"{where}: unknown key {unknown}; allowed: {', '.join(known)}"
+        case "required":
+            missing = ", ".join(repr(key) for key in allowed if key not in found)
+            return f"{where}: missing {missing}"
+        case "type":
+            kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
+            return f"{where}: {found!r} is not of type {kinds}"
+        case "enum":
+            return f"{where}: {found!r} is not one of {', '.join(map(str, allowed))}"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            return f"{where}: {found!r} is not {_bounds(error.schema)}"
+        case "minItems":
+            return f"{where}: needs at least {allowed} value" + "s" * (allowed > 1)
+        case "uniqueItems":
+            return f"{where}: {found!r} holds a duplicate"
+        case "pattern":
+            return f"{where}: {found!r} may hold only letters, digits, '.', '_' and '-'"
+    return f"{where}: {error.message}".splitlines()[0]
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    words = {"minimum": "at least", "exclusiveMinimum": "above",
+             "maximum": "at most", "exclusiveMaximum": "below"}  # fmt: skip
+    return " and ".join(f"{word} {schema[key]}" for key, word in words.items() if key in schema)
+
+
+def _entries(content: Mapping[str, Any], key: str, registry: Registry) -> tuple[Entry, ...]:
+    entries = []
+    for position, item in enumerate(content[key]):
+        settings = {"name": item} if isinstance(item, str) else item
+        where = f"{key}[{position}]"
+        options = {name: value for name, value in settings.items() if name not in ENTRY_KEYS}
+        name = settings["name"]
+        checked = _options(where, registry, name, options, ENTRY_KEYS)
+        entries.append(Entry(name, settings.get("label", name), checked))
+    _refuse_duplicates(key, [entry.label for entry in entries])
+    for position, entry in enumerate(entries):
+        for other in entries[:position]:
+            if (entry.name, entry.options) == (other.name, other.options):
+                raise PipelineError(f"{key}: {entry.label!r} is the same as {other.label!r}")
+    return tuple(entries)
+
+
+def _datasets(content: Mapping[str, Any]) -> tuple[specs.Data, ...]:
+    found = []
+    for position, item in enumerate(content["datasets"]):
+        settings = {"name": item} if isinstance(item, str) else item
+        where = f"datasets[{position}]"
+        options = {name: value for name, value in settings.items() if name not in DATASET_KEYS}
+        name = settings["name"]
+        checked = _options(where, DATASETS, name, options, DATASET_KEYS)
+        access = tuple((key, settings[key]) for key in ("download", "path") if key in settings)
+        label = settings.get("label", name)
+        found.append(
+            specs.Data(
+                name, "" if label == name else label, settings.get("version", 1), checked, access
+            )
+        )
+    _refuse_duplicates("datasets", [data.label or data.dataset for data in found])
+    return tuple(found)
+
+
+def _options(
+    where: str, registry: Registry, name: str, options: Mapping[str, Any], keys: set[str]
+) -> specs.Options:
+    """The options that differ from the entry's defaults, in the type of the default."""
+    try:
+        defaults = registry.options(name)
+    except PipelineError as error:
+        raise PipelineError(f"{where}: {error}") from None
+    for option, value in options.items():
+        if option not in defaults:
+            allowed = ", ".join(sorted(keys | defaults.keys()))
+            raise PipelineError(f"{where}: unknown key {option!r} for {name}; allowed: {allowed}")
+    values = {
+        option: _checked(f"{where}.{option}", value, defaults[option])
+        for option, value in sorted(options.items())
+    }
+    return tuple((name, value) for name, value in values.items() if value != defaults[name].default)
+
+
+def _checked(where: str, value: Any, option: Option) -> Any:
+    """An option's value in the type of its default; a whole number will do for a fraction."""
+    default = option.default
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
+    if default is not None and type(value) is not type(default):
+        raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
+    if option.choices is not None and value not in option.choices:
+        raise PipelineError(f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}")
+    return value
+
+
+def _sparsities(content: Mapping[str, Any]) -> tuple[float, ...]:
+    sparsities = [float(value) for value in content["sparsities"]]
+    _refuse_duplicates("sparsities", sparsities)
+    return tuple(sorted(value for value in sparsities if value > 0))
+
+
+def _refuse_duplicates(key: str, labels: list[Any]) -> None:
+    for label in labels:
+        if labels.count(label) > 1:
+            hint = "" if key == "sparsities" else "; give one of them a `label:`"
+            raise PipelineError(f"{key}: {label!r} is given more than once{hint}")

@@ -1,0 +1,160 @@
+"""Studies: the grid that they span, and the one line that a bad one gets."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan
+from pipeline.specs import Recipe
+from pipeline.study import Study
+
+ROOT = Path(__file__).parents[1]
+STUDY: dict[str, Any] = {
+    "study": "tiny",
+    "datasets": ["digits"],
+    "architectures": [{"name": "resnet18", "width": 0.125}],
+    "pruners": ["l1", "resrep"],
+    "sparsities": [0.8, 0.4],
+    "uncertainties": ["msp", "mc_dropout", "ensemble"],
+    "ensemble_size": 3,
+    "train": {"epochs": 2, "lr": 0.05},
+    "finetune": {"epochs": 1},
+}
+
+
+def stages(study: dict[str, Any]) -> Counter[str]:
+    return Counter(spec.stage for spec in Plan.load(study).nodes.values())
+
+
+def test_the_grid() -> None:
+    # 4 networks (3 plain, 1 dropout); 2 sparsities of l1 and resrep each; resrep isn't fine-tuned;
+    # 3 methods, each unpruned and for 2 × 2 pruned networks.
+    assert stages(STUDY) == {
+        "data": 1, "train": 4, "prune": 16, "finetune": 8, "infer": 20, "score": 15,
+    }  # fmt: skip
+
+
+def test_msp_takes_member_0_or_all_of_them() -> None:
+    assert stages(STUDY | {"uncertainties": ["msp"]})["train"] == 1
+    everyone = STUDY | {"score": {"members": "all"}}
+    assert stages(everyone)["score"] == 25
+    members = {c.member for c in Study.load(everyone).combinations() if c.uncertainty == "msp"}
+    assert members == {0, 1, 2}
+
+
+def test_methods_share_the_plain_networks() -> None:
+    alone = stages(STUDY | {"uncertainties": ["ensemble"]})
+    both = stages(STUDY | {"uncertainties": ["ensemble", "msp"]})
+    assert alone["infer"] == both["infer"]
+
+
+def test_recipes() -> None:
+    study = Study.load(STUDY)
+    assert study.train == Recipe(epochs=2, lr=0.05)
+    assert study.finetune == Recipe(epochs=1, lr=0.05)
+    assert study.resrep == Recipe(
+        epochs=180, batch_size=64, lr=0.01, weight_decay=1e-4, schedule="cosine_iteration",
+        decay_normalisation=False, bias_lr=2.0,
+    )  # fmt: skip
+    assert Study.load({k: v for k, v in STUDY.items() if k != "train"}).train == Recipe(epochs=200)
+
+
+def test_a_default_spelt_out_is_the_same_study() -> None:
+    spelt = STUDY | {"pruners": [{"name": "l1", "coupling": "group"}, "resrep"], "seed": 0}
+    assert Plan.load(spelt).nodes.keys() == Plan.load(STUDY).nodes.keys()
+
+
+def test_the_shipped_study_is_valid() -> None:
+    plan = Plan.load(yaml.safe_load((ROOT / "config.yaml").read_text()))
+    assert len(plan.combinations) == 66
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prunners": ["l1"]}, "unknown key 'prunners'; allowed: study, datasets"),
+        ({"train": {"epocs": 3}}, "train: unknown key 'epocs'; allowed: epochs, batch_size"),
+        ({"pruners": ["l2"]}, r"pruners\[0\]: unknown pruner 'l2'; known: batchnorm, hrank, l1"),
+        ({"pruners": [{"name": "l1", "p": 2}]}, r"pruners\[0\]: unknown key 'p' for l1; allowed: "),
+        (
+            {"pruners": [{"name": "l1", "coupling": "loose"}]},
+            r"pruners\[0\].coupling: 'loose' is not one of group, independent",
+        ),
+        ({"pruners": [{"name": "hrank", "batches": "5"}]}, "'5' is not of type int"),
+        ({"sparsities": [0.4, 1.0]}, r"sparsities\[1\]: 1.0 is not at least 0 and below 1"),
+        ({"sparsities": [-0.1]}, r"sparsities\[0\]: -0.1 is not at least 0 and below 1"),
+        ({"sparsities": [0.4, 0.40]}, "sparsities: 0.4 is given more than once"),
+        ({"pruners": ["l1", "l1"]}, "pruners: 'l1' is given more than once; give one"),
+        ({"pruners": ["l1", {"name": "l1", "label": "x"}]}, "pruners: 'x' is the same as 'l1'"),
+        ({"ensemble_size": 1}, "ensemble_size: 1 is not at least 2"),
+        ({"ensemble_size": "3"}, "ensemble_size: '3' is not of type integer"),
+        ({"datasets": []}, "datasets: needs at least 1 value"),
+        ({"datasets": ["mnist"]}, r"datasets\[0\]: unknown data set 'mnist'; known: cifar10"),
+        ({"datasets": [{"path": "x"}]}, r"datasets\[0\]: missing 'name'"),
+        ({"train": {"schedule": "cos"}}, "train.schedule: 'cos' is not one of cosine, cosine_it"),
+        ({"uncertainties": ["msp", "laplace"]}, "unknown uncertainty method 'laplace'"),
+        ({"study": "a/b"}, "study: 'a/b' may hold only"),
+        ({"plugins": ["nowhere.py"]}, "plugins: nowhere.py is not a file"),
+        ({"frozen": "yes"}, "frozen: 'yes' is not true or false"),
+    ],
+)
+def test_a_bad_study_gets_one_line(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message) as caught:
+        Plan.load(STUDY | change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a: [", "line 1 is not valid YAML"), ("- 1", "does not hold a study"), (None, "No such file")],
+)
+def test_a_file_that_is_no_study(tmp_path: Path, text: str | None, message: str) -> None:
+    file = tmp_path / "study.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(PipelineError, match=message):
+        Study.load(file)
+
+
+def test_planning_imports_no_torch() -> None:
+    code = (
+        "import sys, yaml; from pipeline.plan import Plan\n"
+        f"Plan.load(yaml.safe_load(open({str(ROOT / 'config.yaml')!r})))\n"
+        "print(sorted({'torch', 'pandas', 'matplotlib', 'snakemake'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_a_plugin_adds_a_pruner(tmp_path: Path) -> None:
+    plugin = tmp_path / "largest.py"
+    plugin.write_text(
+        "def scores(model, groups, *, images=None, seed=0, power: int = 2):\n    return {}\n"
+    )
+    before = Plan.load(STUDY).nodes.keys()
+    pruners = ["l1", "resrep", {"name": "largest", "power": 3}]
+    study = STUDY | {"plugins": [str(plugin)], "pruners": pruners}
+    after = Plan.load(study).nodes
+    assert before <= after.keys()
+    added = {folder for folder in after if folder not in before}
+    assert added
+    assert all("largest" in folder for folder in added)
+    plugin.write_text(plugin.read_text().replace("{}", "{'a': 1}"))
+    code = "; ".join((
+        "import json, sys; from pipeline.plan import Plan",
+        "print(sorted(Plan.load(json.loads(sys.argv[1])).nodes))",
+    ))  # fmt: skip
+    import json
+
+    edited = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(study)], capture_output=True, text=True, check=True
+    )
+    changed = set(eval(edited.stdout)) ^ set(after)
+    assert changed
+    assert all("largest" in folder for folder in changed)
