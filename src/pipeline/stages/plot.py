@@ -1,0 +1,155 @@
+"""Draw a study: from scored combinations to tables and figures.
+
+    >>> plot(combinations, Path("artifacts/studies/digits"))
+
+What is drawn costs seconds, so all of it is drawn anew and replaces what was there:
+
+    report.md                                all tables and figures on one page
+    results.csv                              every number
+    tables/digits-resnet18-ause.{md,csv,tex}
+    figures/digits-over-sparsity.{svg,png}
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline import paths, results, tables
+from pipeline.errors import PipelineError
+from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
+from pipeline.plan import Plan
+from pipeline.results import UNPRUNED, Combination
+from pipeline.tables import Table, stem
+
+READING = """# Results
+
+- Accuracy, AUSE and ECE are fractions, except where a caption says otherwise.
+- AUSE and ECE: lower is better. An AUSE says little without that of a random order of the same
+  images: AUSE ÷ random is 0 for the oracle's order and 1 for chance. A dagger in tables and a
+  hollow marker in figures mark an uncertainty that ranks the images no better than chance.
+- Sparsity 0 is the same unpruned network for every pruner.
+- Intervals resample the test images. They hold for these trained networks and do not tell how far
+  another training would land.
+- `results.csv` has every number, of every definition of uncertainty and every member."""
+
+
+def run(plan: Plan) -> list[Path]:
+    """Draw the study of a plan; the marker that says so comes last, and only one is there."""
+    folder, root = plan.study_folder, plan.root("score")
+    for marker in folder.glob(".plot~*"):
+        marker.unlink()
+    combinations = [
+        Combination(
+            dataset=each.dataset,
+            architecture=each.architecture,
+            pruner=each.pruner,
+            sparsity=each.sparsity,
+            uncertainty=each.uncertainty,
+            member=each.member,
+            scores=root / paths.folder(each.score) / "scores.json",
+            curves=root / paths.folder(each.score) / "curves.npz",
+        )
+        for each in plan.combinations
+    ]
+    written = plot(combinations, folder, **plan.study.figures)
+    for part in ("tables", "figures"):
+        for file in set((folder / part).iterdir()) - set(written):
+            file.unlink()
+    plan.marker.touch()
+    return written
+
+
+def plot(
+    combinations: Sequence[Combination],
+    folder: Path,
+    *,
+    formats: Sequence[str] = ("svg", "png"),
+    metrics: Sequence[str] = ("ause", "ece"),
+    dpi: int = 150,
+) -> list[Path]:
+    """Write all tables and figures of scored combinations; returns the files.
+
+    Args:
+        combinations: in the order in which the study names its pruners and uncertainty methods.
+        folder: is made if need be.
+        formats: of the figures, at least one of svg, png and pdf.
+        metrics: what tables and figures show beside the accuracy.
+        dpi: the resolution of PNG figures.
+
+    Raises:
+        PipelineError: nothing is scored, or a metric or format is not known.
+    """
+    frame = results.tidy(combinations)
+    known = list(frame["metric"].unique())
+    if not known:
+        raise PipelineError("nothing to draw: no combination is scored")
+    for metric in metrics:
+        if metric not in known:
+            raise PipelineError(f"unknown metric {metric!r} to draw; known: {', '.join(known)}")
+
+    page = [READING, "## Figures"]
+    written = []
+    for name, figure in _figures(frame, combinations, metrics):
+        files = style.save(figure, folder / "figures" / name, formats, dpi)
+        written += files
+        page.append(f"![{name}](figures/{files[-1].name})")
+    page.append("## Tables")
+    for table in _tables(frame, metrics):
+        written += table.write(folder / "tables")
+        page.append(f"### {table.name}\n\n{table.markdown()}")
+    results.write_csv(frame, folder / "results.csv")
+    (folder / "report.md").write_text("\n\n".join(page), encoding="utf-8")
+    return [folder / "report.md", folder / "results.csv", *written]
+
+
+def _figures(
+    frame: pd.DataFrame, combinations: Sequence[Combination], metrics: Sequence[str]
+) -> Iterator[tuple[str, Figure]]:
+    """Every figure with its name."""
+    for dataset in frame["dataset"].unique():
+        yield stem(dataset, "over-sparsity"), over_sparsity.draw(frame, dataset, metrics)
+    for dataset, architecture in _networks(frame):
+        here = [c for c in combinations if (c.dataset, c.architecture) == (dataset, architecture)]
+        examples = _examples(here)
+        name = stem(dataset, architecture)
+        figure = accuracy_over.draw(frame, dataset, architecture, metrics)
+        yield f"{name}-accuracy-over-metrics", figure
+        yield f"{name}-sparsification", sparsification.draw(examples)
+        yield f"{name}-reliability", reliability.draw(examples)
+
+
+def _tables(frame: pd.DataFrame, metrics: Sequence[str]) -> Iterator[Table]:
+    """Every table that has something to say."""
+    yield tables.sizes(frame)
+    yield tables.sizes(frame, "macs")
+    for network in _networks(frame):
+        here = frame[(frame["dataset"] == network[0]) & (frame["architecture"] == network[1])]
+        for metric in metrics:
+            yield tables.accuracy_table(frame, *network, metric)
+        yield tables.random_table(frame, *network)
+        if here["low"].notna().any():
+            yield tables.interval_table(frame, *network, ["accuracy", *metrics])
+        if not here["default"].all():
+            yield tables.definition_table(frame, *network)
+        if (here["member"] > 0).any():
+            yield tables.member_table(frame, *network, ["accuracy", *metrics])
+        yield tables.metric_table(frame, *network)
+
+
+def _networks(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """The data sets and architectures that occur together."""
+    rows = frame[["dataset", "architecture"]].drop_duplicates()
+    return list(rows.itertuples(index=False, name=None))
+
+
+def _examples(combinations: Sequence[Combination]) -> list[Combination]:
+    """The unpruned network, then one pruner's sparsest: that of l1, if the study has it."""
+    combinations = [c for c in combinations if c.member == 0]
+    unpruned = [c for c in combinations if c.pruner == UNPRUNED]
+    pruned = [c for c in combinations if c.pruner != UNPRUNED]
+    pruners = [c.pruner for c in pruned]
+    pruner = "l1" if "l1" in pruners else next(iter(pruners), None)
+    sparsest = max((c.sparsity for c in pruned if c.pruner == pruner), default=None)
+    return unpruned + [c for c in pruned if (c.pruner, c.sparsity) == (pruner, sparsest)]
