@@ -105,9 +105,7 @@ def test_a_change_reaches_what_depends_on_it(
     assert {old.stage for old, new in pairs if old.fingerprint == new.fingerprint} == same
 
 
-def test_the_code_is_part_of_the_fingerprint(
-    chain: Score, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_code_is_part_of_the_fingerprint(chain: Score, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {spec.stage: spec.fingerprint for spec in lineage(chain)}
     monkeypatch.setattr(
         code_identity, "identity", lambda unit: "edited" if unit == "pruning.l1" else f"<{unit}>"

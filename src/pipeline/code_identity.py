@@ -116,7 +116,7 @@ def record(unit: str, *, same: bool) -> str:
 
 @cache
 def reached(root: Path) -> frozenset[Path]:
-    """All source files a module reaches by static imports: the package's, and a plugin's folder's."""
+    """The package's files, and those beside a plugin, that a module reaches by static imports."""
     found: set[Path] = set()
     waiting = [root]
     while waiting:
@@ -135,7 +135,7 @@ def _imports(file: Path) -> tuple[Path, ...]:
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Every dotted name that may be a module: ``from a.b import c`` may mean ``a.b`` or ``a.b.c``."""
+    """Every name that may be a module: ``from a.b import c`` may mean ``a.b`` or ``a.b.c``."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -145,7 +145,7 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
 
 
 def _sources(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
-    """The files that importing a dotted name runs, as far as they are the package's or a plugin's."""
+    """The package's and the plugin's files that importing a dotted name runs."""
     parts = name.split(".")
     own = parts[0] == PACKAGE.name
     for base in (PACKAGE.parent,) if own else folders:

@@ -1,5 +1,9 @@
-"""The one error type that the pipeline raises for what a user can mend."""
+"""The pipeline's own exceptions."""
 
 
 class PipelineError(ValueError):
-    """Something a user can mend; its message is one line that names what is wrong and what is expected."""
+    """Something a user can mend: one line that names what is wrong and what is expected."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; it has written down where it is."""

@@ -39,7 +39,9 @@ def syntax_tree(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_bytes(), filename=str(file))
     except SyntaxError as error:
-        raise PipelineError(f"{file}: line {error.lineno} is not valid Python: {error.msg}") from None
+        raise PipelineError(
+            f"{file}: line {error.lineno} is not valid Python: {error.msg}"
+        ) from None
 
 
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
@@ -134,7 +136,8 @@ class Registry:
         if name not in self.plugins:
             return importlib.import_module(f"pipeline.{self.folder}.{name}")
         spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         # A plugin may import its neighbours, as a script can.
         if str(file.parent) not in sys.path:
@@ -159,7 +162,7 @@ def use_plugins(files: Iterable[Path]) -> None:
     """Add source files to the registries whose entry function they define.
 
     Raises:
-        PipelineError: a file is missing, defines no entry function, or has the name of another entry.
+        PipelineError: a file is missing, defines no entry function, or has another entry's name.
     """
     for registry in REGISTRIES:
         registry.plugins.clear()
@@ -172,5 +175,7 @@ def use_plugins(files: Iterable[Path]) -> None:
             raise PipelineError(f"plugins: {file} defines none of {functions}")
         for registry in matching:
             if file.stem in registry.files():
-                raise PipelineError(f"plugins: {file}: there is a {registry.kind} {file.stem!r} already")
+                raise PipelineError(
+                    f"plugins: {file}: there is a {registry.kind} {file.stem!r} already"
+                )
             registry.plugins[file.stem] = file.resolve()

@@ -202,7 +202,9 @@ STAGES: dict[str, type[AnySpec]] = {
 def from_json(content: dict[str, Any]) -> AnySpec:
     """The spec that :meth:`Spec.to_json` wrote."""
     spec = STAGES[content["stage"]]
-    return spec(**{name: _revived(name, value) for name, value in content.items() if name != "stage"})
+    return spec(
+        **{name: _revived(name, value) for name, value in content.items() if name != "stage"}
+    )
 
 
 def _revived(name: str, value: Any) -> Any:
