@@ -1,0 +1,185 @@
+"""Structured pruning in three steps, each usable alone (paper, Section 3.1).
+
+    groups   which convolutions share their channels        coupling.find_groups
+    scores   how much each channel matters                   one module a criterion
+    kept     the channels that stay                          selection.select
+    smaller  the network without the others                  surgery.cut_channels
+
+    smaller, report = prune(model, "l1", 0.4, example_input=images[:1])
+
+A criterion is a module with a function `scores`, whose further keyword-only arguments are its
+options. It is handed a copy of the network, in evaluation mode:
+
+    def scores(model, groups, *, images=None, seed=0) -> dict[str, Tensor]: ...
+
+A method that prunes while it trains has a function `prune_in_training` instead.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from pipeline.errors import PipelineError
+from pipeline.models import size
+from pipeline.pruning.coupling import Group, find_groups
+from pipeline.pruning.selection import select
+from pipeline.pruning.surgery import cut_channels
+from pipeline.registry import PRUNERS
+
+
+@dataclass(frozen=True)
+class PruneReport:
+    """What was removed from a network, and what is left.
+
+    Attributes:
+        pruner: Name of the criterion.
+        sparsity: The fraction of channels that was to go.
+        kept: For each pruned convolution, which of its channels stay.
+        widths: How many those are.
+        parameters: Number of parameters that are left.
+        parameters_before: Number of parameters of the given network.
+        macs: Multiply-accumulate operations for one image.
+        macs_before: The same of the given network.
+        details: What only this pruner has to say.
+    """
+
+    pruner: str
+    sparsity: float
+    kept: Mapping[str, tuple[int, ...]]
+    widths: Mapping[str, int]
+    parameters: int
+    parameters_before: int
+    macs: int
+    macs_before: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON-able data."""
+        return asdict(self) | {"kept": {name: list(kept) for name, kept in self.kept.items()}}
+
+
+def scores(
+    model: nn.Module,
+    pruner: str,
+    *,
+    example_input: Tensor,
+    images: Tensor | None = None,
+    seed: int = 0,
+    coupling: str = "group",
+    **options: Any,
+) -> dict[str, Tensor]:
+    """How much each output channel of each convolution matters; higher means keep.
+
+    Args:
+        model: A CNN; left as it is.
+        pruner: Name of a criterion.
+        example_input: Images [B, 3, H, W], to trace the network with.
+        images: Float32 [N, 3, H, W], normalised, in random order, for criteria that look at data.
+        seed: For criteria that draw at random.
+        coupling: ``group`` or ``independent``, see :func:`pipeline.pruning.coupling.find_groups`.
+        **options: The criterion's own.
+
+    Returns:
+        A tensor [C] for each convolution that can be pruned.
+
+    Raises:
+        PipelineError: the pruner, an option or the coupling is not known; or the criterion cannot
+            score this network.
+    """
+    check_options(pruner, options)
+    groups = find_groups(model, example_input, coupling)
+    return _scores(model, groups, pruner, images, seed, options)
+
+
+def prune(
+    model: nn.Module,
+    pruner: str,
+    sparsity: float,
+    *,
+    example_input: Tensor,
+    images: Tensor | None = None,
+    seed: int = 0,
+    coupling: str = "group",
+    **options: Any,
+) -> tuple[nn.Module, PruneReport]:
+    """A smaller copy of a network: without its channels of lowest score (paper, Eq. 1).
+
+    Args:
+        model: A CNN; left as it is.
+        pruner: Name of a criterion.
+        sparsity: Fraction of each convolution's output channels to remove, in [0, 1).
+        example_input: As for :func:`scores`.
+        images: As for :func:`scores`.
+        seed: As for :func:`scores`.
+        coupling: As for :func:`scores`.
+        **options: The criterion's own.
+
+    Raises:
+        PipelineError: the sparsity is outside [0, 1), or as for :func:`scores`.
+    """
+    check_sparsity(sparsity)
+    check_options(pruner, options)
+    groups = find_groups(model, example_input, coupling)
+    kept = select(model, groups, _scores(model, groups, pruner, images, seed, options), sparsity)
+    smaller = cut_channels(model, groups, kept)
+    return smaller, make_report(model, smaller, pruner, sparsity, kept, example_input)
+
+
+def make_report(
+    model: nn.Module,
+    smaller: nn.Module,
+    pruner: str,
+    sparsity: float,
+    kept: Mapping[str, tuple[int, ...]],
+    example_input: Tensor,
+    details: Mapping[str, Any] | None = None,
+) -> PruneReport:
+    """The report on a network and its pruned copy."""
+    parameters_before, macs_before = size(model, example_input[:1])
+    parameters, macs = size(smaller, example_input[:1])
+    return PruneReport(
+        pruner=pruner,
+        sparsity=sparsity,
+        kept=kept,
+        widths={name: len(channels) for name, channels in kept.items()},
+        parameters=parameters,
+        parameters_before=parameters_before,
+        macs=macs,
+        macs_before=macs_before,
+        details=details or {},
+    )
+
+
+def check_sparsity(sparsity: float) -> None:
+    """Raise PipelineError unless the sparsity is in [0, 1)."""
+    if not 0 <= sparsity < 1:
+        raise PipelineError(f"sparsity must be in [0, 1), not {sparsity}")
+
+
+def check_options(pruner: str, options: Mapping[str, Any]) -> None:
+    """Raise PipelineError unless the pruner scores channels and has these options."""
+    if PRUNERS.function(pruner) == "prune_in_training":
+        function = f"pipeline.pruning.{pruner}.prune_in_training"
+        raise PipelineError(f"{pruner} prunes while it trains: use {function}")
+    allowed = PRUNERS.options(pruner)
+    for name in options.keys() - allowed.keys():
+        known = ", ".join(allowed) or "none"
+        raise PipelineError(f"{pruner}: unknown option {name!r}; allowed: {known}")
+
+
+def _scores(
+    model: nn.Module,
+    groups: Sequence[Group],
+    pruner: str,
+    images: Tensor | None,
+    seed: int,
+    options: Mapping[str, Any],
+) -> dict[str, Tensor]:
+    copied = copy.deepcopy(model).eval()
+    result: dict[str, Tensor] = PRUNERS.load(pruner).scores(
+        copied, groups, images=images, seed=seed, **options
+    )
+    return result

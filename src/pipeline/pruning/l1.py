@@ -1,0 +1,15 @@
+"""L1 pruning (paper, Eq. 2; Li et al., Pruning Filters for Efficient ConvNets, ICLR 2017)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pipeline.pruning.coupling import Group
+from pipeline.pruning.selection import filter_norms
+
+
+def scores(
+    model: nn.Module, groups: Sequence[Group], *, images: Tensor | None = None, seed: int = 0
+) -> dict[str, Tensor]:
+    """The sum of the absolute weights of each filter."""
+    return {name: filter_norms(model, name) for group in groups for name in group.convolutions}

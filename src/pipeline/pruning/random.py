@@ -1,0 +1,25 @@
+"""Random pruning (paper, Section 3.1): what a criterion has to beat."""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.pruning.coupling import Group
+
+
+def scores(
+    model: nn.Module, groups: Sequence[Group], *, images: Tensor | None = None, seed: int = 0
+) -> dict[str, Tensor]:
+    """A random permutation for each convolution, decided by the seed and the layer's name."""
+    return {
+        name: torch.randperm(group.channels, generator=_generator(seed, name)).double()
+        for group in groups
+        for name in group.convolutions
+    }
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
