@@ -13,14 +13,13 @@ from torchvision import transforms
 
 from pipeline import paths
 from pipeline.datasets import Dataset
-from pipeline.errors import PipelineError
+from pipeline.errors import Interrupted, PipelineError
 from pipeline.models import build
 from pipeline.specs import Recipe
 from pipeline.training import (
     SGD,
     Batches,
     Extension,
-    Interrupted,
     ParameterGroup,
     fit,
     learning_rate,
@@ -54,7 +53,11 @@ def test_cosine_is_torchs() -> None:
         (Recipe(90, schedule="step"), (30, 0, 10), 0.01),
         (Recipe(90, schedule="step"), (89, 9, 10), 0.001),
         (Recipe(10, schedule="cosine_iteration"), (5, 0, 10), 0.05),
-        (Recipe(10, schedule="cosine_iteration"), (9, 9, 10), 0.05 * (1 + math.cos(0.99 * math.pi))),
+        (
+            Recipe(10, schedule="cosine_iteration"),
+            (9, 9, 10),
+            0.05 * (1 + math.cos(0.99 * math.pi)),
+        ),
         (Recipe(10, warmup_epochs=2), (0, 0, 4), 0.1 / 8),
         (Recipe(10, warmup_epochs=2), (0, 3, 4), 0.1 / 2),
         (Recipe(10, warmup_epochs=2), (5, 0, 4), 0.05),

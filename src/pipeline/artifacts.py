@@ -92,7 +92,9 @@ def read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing") from None
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-        raise PipelineError(f"{path} is damaged or not a file of this pipeline; {_mend(path)}") from None
+        raise PipelineError(
+            f"{path} is damaged or not a file of this pipeline; {_mend(path)}"
+        ) from None
     if not isinstance(description, dict):
         raise PipelineError(f"{path} is damaged or not a file of this pipeline; {_mend(path)}")
     return arrays, description
@@ -139,9 +141,7 @@ def save_dataset(path: Path, dataset: "Dataset") -> None:
         for name, part in parts.items()
         for field in ("images", "labels", "ids")
     }
-    description = {
-        name: value for name, value in vars(dataset).items() if name not in parts
-    }
+    description = {name: value for name, value in vars(dataset).items() if name not in parts}
     write_arrays(path, arrays, description)
 
 
@@ -157,11 +157,11 @@ def load_dataset(path: Path) -> "Dataset":
         ImageSet(*(tensors[f"{part}_{field}"] for field in fields)) for part in ("train", "test")
     )
     try:
-        lists = {
+        others: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description.items()
         }
-        dataset = Dataset(train=train, test=test, **lists)
+        dataset = Dataset(train=train, test=test, **others)
         dataset.check()
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
@@ -209,7 +209,7 @@ def load_predictions(path: Path) -> Predictions:
     _expect(path, arrays, "logits", "labels", "ids")
     _check_predictions(path, arrays)
     try:
-        return Predictions(**arrays, **description)
+        return Predictions(arrays["logits"], arrays["labels"], arrays["ids"], **description)
     except TypeError:
         raise PipelineError(f"{path} does not hold predictions; {_mend(path)}") from None
 
@@ -218,7 +218,9 @@ def _check_predictions(path: Path, arrays: Arrays) -> None:
     logits, labels, ids = arrays["logits"], arrays["labels"], arrays["ids"]
     if not (logits.ndim == 3 and logits.shape[1:2] == labels.shape == ids.shape):
         shapes = f"{logits.shape}, {labels.shape}, {ids.shape}"
-        raise PipelineError(f"{path}: logits, labels, ids must be [S, N, C], [N], [N]; got {shapes}")
+        raise PipelineError(
+            f"{path}: logits, labels, ids must be [S, N, C], [N], [N]; got {shapes}"
+        )
 
 
 @dataclass(frozen=True)
@@ -268,3 +270,18 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
         if sha256(path) != manifest.files.get(name):
             raise PipelineError(f"{path} is not the file that was written; {_mend(path)}")
     return manifest
+
+
+def with_descendants(root: Path, folders: set[str]) -> set[str]:
+    """Artifacts' folders, relative to `root`, and those of all that was made from them."""
+    children: dict[str, set[str]] = {}
+    for path in root.rglob(f"*~*/{paths.MANIFEST}"):
+        for parent in read_manifest(path.parent).parents:
+            children.setdefault(parent, set()).add(str(path.parent.relative_to(root)))
+    found: set[str] = set()
+    waiting = set(folders)
+    while waiting:
+        folder = waiting.pop()
+        found.add(folder)
+        waiting |= children.get(folder, set()) - found
+    return found

@@ -8,10 +8,10 @@ before, so a training that was interrupted goes on where it stopped and ends wit
 one that was not (on a CPU).
 """
 
+import hashlib
 import math
 import signal
 import time
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,13 +26,9 @@ from torch.optim.sgd import sgd
 
 from pipeline import artifacts, paths
 from pipeline.datasets import Dataset
-from pipeline.errors import PipelineError
+from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import say
 from pipeline.specs import Recipe
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; it has written down where it is."""
 
 
 @dataclass
@@ -118,7 +114,9 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     every step.
     """
     position = epoch + step / steps
-    factor = min(1.0, (position + 1 / steps) / recipe.warmup_epochs) if recipe.warmup_epochs else 1.0
+    factor = (
+        min(1.0, (position + 1 / steps) / recipe.warmup_epochs) if recipe.warmup_epochs else 1.0
+    )
     match recipe.schedule:
         case "cosine":
             scale = 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))

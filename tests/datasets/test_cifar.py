@@ -46,7 +46,7 @@ def test_images_and_labels(
 
 @pytest.mark.parametrize("module", [cifar10, cifar100])
 def test_a_missing_folder_is_named_with_what_is_expected(tmp_path: Path, module: Any) -> None:
-    with pytest.raises(PipelineError, match="expected .*cifar-10.*download: true") as caught:
+    with pytest.raises(PipelineError, match=r"expected .*cifar-10.*download: true") as caught:
         module.load(tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in str(caught.value)
     assert "\n" not in str(caught.value)
