@@ -1,0 +1,70 @@
+"""Intervals of the metrics, by drawing the test images again."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pipeline.errors import PipelineError
+from pipeline.metrics.calibration import gap_columns
+from pipeline.metrics.outcomes import Outcomes, blocks
+from pipeline.metrics.ranking import Floats, Uncertainty, sparsification_areas
+
+
+def bootstrap_intervals(
+    outcomes: Outcomes,
+    uncertainty: Uncertainty = None,
+    confidence: ArrayLike | None = None,
+    *,
+    bins: int = 15,
+    steps: int = 50,
+    ties: str = "inclusive",
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % percentile bootstrap intervals over the images (Efron & Tibshirani, 1993).
+
+    They hold for these trained networks: what another training would change is not in them.
+
+    Args:
+        outcomes: of the N images.
+        uncertainty: [N], by default 1 − the confidence of `outcomes`.
+        confidence: [N], for ``ece``, by default that of `outcomes`.
+        bins: of the calibration errors.
+        steps: of the sparsification curves.
+        ties: of the sparsification curves.
+        resamples: number of resamples.
+        seed: of the resamples; the same seed and N give the same ones.
+
+    Returns:
+        The bounds of ``accuracy``, ``nll``, ``brier``, ``ece``, ``ece_probability`` (on the
+        confidence of `outcomes`), ``ause`` and ``aurc``.
+    """
+    if resamples < 1:
+        raise PipelineError(f"resamples is {resamples}, expected at least 1")
+    wrong, images = outcomes.wrong, len(outcomes.wrong)
+    ranking, oracle = outcomes.ranking(uncertainty), outcomes.oracle()
+    sums = {
+        "accuracy": ~wrong[:, None],
+        "nll": outcomes.nll[:, None],
+        "brier": outcomes.brier[:, None],
+        "ece": gap_columns(outcomes.confidence if confidence is None else confidence, wrong, bins),
+        "ece_probability": gap_columns(outcomes.confidence, wrong, bins),
+    }
+    columns = np.concatenate(list(sums.values()), axis=1)
+    splits = np.cumsum([part.shape[1] for part in sums.values()])[:-1]
+
+    generator = np.random.default_rng(seed)
+    values: dict[str, list[Floats]] = {name: [] for name in (*sums, "ause", "aurc")}
+    for rows in blocks(resamples, images):
+        drawn = generator.integers(images, size=(rows.stop - rows.start, images))
+        weights = np.stack([np.bincount(row, minlength=images) for row in drawn])
+        for name, part in zip(sums, np.split(weights @ columns, splits, axis=1), strict=True):
+            # Only a bin's gap can be negative: of the others this is the mean.
+            values[name].append(np.abs(part).sum(axis=1) / images)
+        predicted, ideal = ranking.retained(weights), oracle.retained(weights)
+        curves = (kept.curve(steps=steps, ties=ties) for kept in (predicted, ideal))
+        values["ause"].append(sparsification_areas(*curves)["ause"])
+        values["aurc"].append(predicted.aurc())
+    bounds = {
+        name: np.quantile(np.concatenate(parts), [0.025, 0.975]) for name, parts in values.items()
+    }
+    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
