@@ -101,6 +101,10 @@ def test_the_shipped_study_is_valid() -> None:
         ({"uncertainties": ["msp", "laplace"]}, "unknown uncertainty method 'laplace'"),
         ({"study": "a/b"}, "study: 'a/b' may hold only"),
         ({"plugins": ["nowhere.py"]}, "plugins: nowhere.py is not a file"),
+        (
+            {"datasets": [{"name": "digits", "download": True}]},
+            "unknown key 'download' for digits; allowed: label, name, path, version",
+        ),
         ({"frozen": "yes"}, "frozen: 'yes' is not true or false"),
     ],
 )
@@ -112,7 +116,11 @@ def test_a_bad_study_gets_one_line(change: dict[str, Any], message: str) -> None
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "line 1 is not valid YAML"), ("- 1", "does not hold a study"), (None, "No such file")],
+    [
+        ("a: [", "line 1 is not valid YAML"),
+        ("- 1", "does not hold a study"),
+        (None, "No such file"),
+    ],
 )
 def test_a_file_that_is_no_study(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "study.yaml"

@@ -45,18 +45,21 @@ class Plan:
         """The plan of a study file's content, with run switches among its keys.
 
         Raises:
-            PipelineError: the study or a switch is wrong; one line says what.
+            PipelineError: the study or a switch is wrong, or frozen mode lacks predictions; one
+                line says what.
         """
         content = dict(config)
         switches = {name: content.pop(name) for name in SWITCHES if name in content}
-        frozen = switches.get("frozen", False)
-        if not isinstance(frozen, bool):
+        frozen = str(switches.get("frozen", False)).lower()
+        if frozen not in ("true", "false"):
             raise PipelineError(f"frozen: {frozen!r} is not true or false")
         artifacts = Path(str(switches.get("artifacts", "artifacts")))
         output = Path(str(switches.get("output", artifacts)))
-        plan = cls(Study.load(content), artifacts, output, frozen)
+        plan = cls(Study.load(content), artifacts, output, frozen == "true")
         for combination in plan.combinations:
             plan._add(combination.score)
+        if plan.frozen:
+            plan._check_predictions()
         return plan
 
     @cached_property
@@ -104,13 +107,17 @@ class Plan:
     def _spec(self, stage: str, wildcards: Any) -> specs.AnySpec:
         folder = f"{wildcards.place}/{stage}~{wildcards.fingerprint}"
         if folder not in self.nodes:
-            raise PipelineError(f"{folder} is not in this plan: other code or another study made it")
+            raise PipelineError(
+                f"{folder} is not in this plan: other code or another study made it"
+            )
         return self.nodes[folder]
 
     def arguments(self, stage: str) -> str:
         """What every script of a stage is called with, besides its spec."""
         output = f" --output {self.output}" if self.root(stage) != self.artifacts else ""
-        plugins = " --plugins " + " ".join(map(str, self.study.plugins)) if self.study.plugins else ""
+        plugins = (
+            " --plugins " + " ".join(map(str, self.study.plugins)) if self.study.plugins else ""
+        )
         return f"--artifacts {self.artifacts}{output}{plugins}"
 
     @property
@@ -151,7 +158,7 @@ class Plan:
         """Where the study's tables and figures go."""
         return paths.study_folder(self.output, self.study.study)
 
-    @property
+    @cached_property
     def marker(self) -> Path:
         """An empty file that says which scores, options and code drew the study last."""
         content = {
@@ -163,11 +170,8 @@ class Plan:
         text = json.dumps(content, sort_keys=True)
         return self.study_folder / f".plot~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
-    def check_frozen(self) -> None:
-        """Raise PipelineError if something that frozen mode needs is not there.
-
-        That is, for every combination, its scores or else all its predictions.
-        """
+    def _check_predictions(self) -> None:
+        """Raise PipelineError where a combination has neither scores nor all its predictions."""
         missing = [
             paths.folder(prediction)
             for combination in self.combinations

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import yaml
 
@@ -28,6 +28,9 @@ from pipeline.registry import (
     use_plugins,
 )
 
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "study.schema.yaml"
 
 # Ding et al., ResRep, ICCV 2021: the official code's recipe for CIFAR; 180 epochs are the paper's.
@@ -38,7 +41,11 @@ RESREP = specs.Recipe(
 
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
-DATASET_KEYS = ENTRY_KEYS | {"version", "path", "download"}
+DATASET_KEYS = ENTRY_KEYS | {"version", "path"}
+# Options of a data set that say how to come by the files, not what is in them.
+ACCESS = {"path", "download"}
+
+T = TypeVar("T", bound=specs.Spec)
 
 
 @dataclass(frozen=True)
@@ -190,12 +197,12 @@ class Study:
             options["bins"] = tuple(options["bins"])
         return specs.Score(predictions, method.name, method.options, seed=self.seed, **options)
 
-    def _shared(self, spec: Any) -> Any:
+    def _shared(self, spec: T) -> T:
         """The one object of equal specs, so that its fingerprint is computed once."""
-        return self._pool.setdefault(spec, spec)
+        return cast(T, self._pool.setdefault(spec, spec))
 
     @cached_property
-    def _pool(self) -> dict[specs.Spec, specs.Spec]:
+    def _pool(self) -> dict[Any, Any]:
         return {}
 
 
@@ -221,13 +228,15 @@ def _validate(content: Mapping[str, Any]) -> None:
         raise PipelineError(_explain(error))
 
 
-def _explain(error: Any) -> str:
+def _explain(error: "ValidationError") -> str:
     where = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.path)
     where = where.lstrip(".") or "the study"
-    allowed, found = error.validator_value, error.instance
+    allowed: Any = error.validator_value
+    found: Any = error.instance
+    schema: Any = error.schema
     match error.validator:
         case "additionalProperties":
-            known = error.schema["properties"]
+            known = schema["properties"]
             unknown = ", ".join(repr(key) for key in found if key not in known)
             return f"{where}: unknown key {unknown}; allowed: {', '.join(known)}"
         case "required":
@@ -239,14 +248,14 @@ def _explain(error: Any) -> str:
         case "enum":
             return f"{where}: {found!r} is not one of {', '.join(map(str, allowed))}"
         case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            return f"{where}: {found!r} is not {_bounds(error.schema)}"
+            return f"{where}: {found!r} is not {_bounds(schema)}"
         case "minItems":
-            return f"{where}: needs at least {allowed} value" + "s" * (allowed > 1)
+            return f"{where}: needs at least {allowed} value{'s' if allowed > 1 else ''}"
         case "uniqueItems":
             return f"{where}: {found!r} holds a duplicate"
         case "pattern":
             return f"{where}: {found!r} may hold only letters, digits, '.', '_' and '-'"
-    return f"{where}: {error.message}".splitlines()[0]
+    return f"{where}: {error.message!s}"
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
@@ -275,18 +284,20 @@ def _entries(content: Mapping[str, Any], key: str, registry: Registry) -> tuple[
 def _datasets(content: Mapping[str, Any]) -> tuple[specs.Data, ...]:
     found = []
     for position, item in enumerate(content["datasets"]):
-        settings = {"name": item} if isinstance(item, str) else item
+        settings: dict[str, Any] = {"name": item} if isinstance(item, str) else item
         where = f"datasets[{position}]"
         options = {name: value for name, value in settings.items() if name not in DATASET_KEYS}
         name = settings["name"]
         checked = _options(where, DATASETS, name, options, DATASET_KEYS)
-        access = tuple((key, settings[key]) for key in ("download", "path") if key in settings)
         label = settings.get("label", name)
-        found.append(
-            specs.Data(
-                name, "" if label == name else label, settings.get("version", 1), checked, access
-            )
+        data = specs.Data(
+            name,
+            label="" if label == name else label,
+            version=settings.get("version", 1),
+            options=tuple(option for option in checked if option[0] not in ACCESS),
+            access=tuple((key, settings[key]) for key in sorted(ACCESS) if key in settings),
         )
+        found.append(data)
     _refuse_duplicates("datasets", [data.label or data.dataset for data in found])
     return tuple(found)
 
@@ -299,7 +310,7 @@ def _options(
         defaults = registry.options(name)
     except PipelineError as error:
         raise PipelineError(f"{where}: {error}") from None
-    for option, value in options.items():
+    for option in options:
         if option not in defaults:
             allowed = ", ".join(sorted(keys | defaults.keys()))
             raise PipelineError(f"{where}: unknown key {option!r} for {name}; allowed: {allowed}")
@@ -318,7 +329,9 @@ def _checked(where: str, value: Any, option: Option) -> Any:
     if default is not None and type(value) is not type(default):
         raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
     if option.choices is not None and value not in option.choices:
-        raise PipelineError(f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}")
+        raise PipelineError(
+            f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}"
+        )
     return value
 
 

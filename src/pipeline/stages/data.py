@@ -1,0 +1,16 @@
+"""Stage data: read a data set once and store it as uint8 tensors."""
+
+from pathlib import Path
+
+from pipeline import artifacts, specs
+from pipeline.job import Job
+from pipeline.registry import DATASETS
+
+
+def run(spec: specs.Data, job: Job) -> None:
+    """Read, check and store the data set that `spec` names."""
+    access = dict(spec.access)
+    path = Path(access.pop("path")) if "path" in access else None
+    dataset = DATASETS.load(spec.dataset).load(path, **access, **dict(spec.options))
+    dataset.check()
+    artifacts.save_dataset(job.path("images.safetensors"), dataset)

@@ -1,0 +1,25 @@
+"""Stage finetune: train a pruned network further."""
+
+from pipeline import artifacts, specs
+from pipeline.job import Job
+from pipeline.training import derive_seed, fit
+
+USES_GPU = True
+
+
+def run(spec: specs.Finetune, job: Job) -> None:
+    """Fine-tune the pruned network on the data set its ancestor was trained on."""
+    origin = spec.model.model
+    data = artifacts.load_dataset(job.read(origin.data))
+    model = artifacts.load_model(job.read(spec.model))
+    kind = "dropout" if origin.dropout else "plain"
+    fit(
+        model,
+        data,
+        spec.recipe,
+        seed=derive_seed(origin.seed, kind, origin.member, "finetune"),
+        device=job.device,
+        folder=job.folder,
+        fingerprint=spec.fingerprint,
+    )
+    artifacts.save_model(job.path("model.safetensors"), model)

@@ -1,0 +1,53 @@
+"""Stage prune: remove channels of a trained network, at once or while it trains."""
+
+import torch
+
+from pipeline import artifacts, specs
+from pipeline.job import Job
+from pipeline.pruning import prune
+from pipeline.registry import PRUNERS
+from pipeline.training import derive_seed
+
+USES_GPU = True
+# Images that a pruner may look at; a pruner takes the first ones, as many as it needs.
+IMAGES = 4096
+
+
+def run(spec: specs.Prune, job: Job) -> None:
+    """Prune the network and report what is left of it."""
+    origin = spec.model
+    data = artifacts.load_dataset(job.read(origin.data))
+    model = artifacts.load_model(job.read(origin)).to(job.device)
+    kind = "dropout" if origin.dropout else "plain"
+    seed = derive_seed(spec.seed, kind, origin.member, "prune")
+    example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
+    options = dict(spec.options)
+    if spec.recipe is not None:
+        smaller, report = PRUNERS.load(spec.pruner).prune_in_training(
+            model,
+            data,
+            spec.sparsity,
+            spec.recipe,
+            example_input=example,
+            seed=seed,
+            device=job.device,
+            folder=job.folder,
+            fingerprint=spec.fingerprint,
+            **options,
+        )
+    else:
+        order = torch.randperm(
+            len(data.train), generator=torch.Generator().manual_seed(derive_seed(seed, "images"))
+        )
+        images = data.normalise(data.train.images[order[:IMAGES]]).to(job.device)
+        smaller, report = prune(
+            model,
+            spec.pruner,
+            spec.sparsity,
+            example_input=example,
+            images=images,
+            seed=seed,
+            **options,
+        )
+    artifacts.save_model(job.path("model.safetensors"), smaller)
+    artifacts.write_json(job.path("report.json"), report.to_json())
