@@ -1,0 +1,25 @@
+"""Draw the tables and figures of a study: pipeline.stages.plot."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--study", required=True, help="the study with its run switches, as JSON")
+    parser.add_argument("--marker", type=Path, help="the marker that was planned")
+    arguments = parser.parse_args()
+    try:
+        plan = Plan.load(json.loads(arguments.study))
+        if arguments.marker not in (None, plan.marker):
+            raise PipelineError("planned from other code or another study; run snakemake again")
+        from pipeline.stages.plot import run
+
+        for file in run(plan):
+            print(file)
+    except PipelineError as error:
+        sys.exit(f"plot: {error}")
