@@ -230,3 +230,13 @@ def test_learning_happens(make_dataset: MakeDataset) -> None:
     history = fit(model, make_dataset(train=160), recipe, seed=0)
     assert len(history) == 12
     assert history[-1].accuracy > 0.9 > history[0].accuracy
+
+
+def test_an_l1_penalty_shrinks_the_scales(make_dataset: MakeDataset) -> None:
+    def scales(gamma_l1: float) -> float:
+        model = network()
+        fit(model, make_dataset(), Recipe(2, batch_size=8, lr=0.05, gamma_l1=gamma_l1), seed=0)
+        norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        return sum(float(norm.weight.detach().abs().mean()) for norm in norms) / len(norms)
+
+    assert scales(1e-2) < scales(0.0) - 0.01

@@ -152,7 +152,13 @@ PRUNERS = Registry(
     "pruner",
     "pruning",
     ("scores", "prune_in_training"),
-    {"scores": {"coupling": Option("group", ("group", "independent"))}},
+    {
+        "scores": {
+            "coupling": Option("group", ("group", "independent")),
+            "scope": Option("layer", ("layer", "global")),
+            "recalibrate": Option(False),
+        }
+    },
 )
 UNCERTAINTIES = Registry("uncertainty method", "uncertainty", ("estimates",))
 REGISTRIES = (DATASETS, MODELS, PRUNERS, UNCERTAINTIES)

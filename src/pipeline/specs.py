@@ -45,6 +45,8 @@ class Recipe:
         augment: Random crops and flips, as the data set says.
         decay_normalisation: Whether weight decay reaches BatchNorm's parameters and the biases.
         bias_lr: Factor on the learning rate of the biases.
+        gamma_l1: Weight of an L1 penalty on the scales of the batch norms, which prepares a network
+            for pruning by them (Liu et al., Network Slimming, ICCV 2017).
     """
 
     epochs: int
@@ -59,6 +61,7 @@ class Recipe:
     augment: bool = True
     decay_normalisation: bool = True
     bias_lr: float = 1.0
+    gamma_l1: float = 0.0
 
 
 class Spec:

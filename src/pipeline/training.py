@@ -150,6 +150,14 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
     return [group for group in groups if group.parameters]
 
 
+@torch.no_grad()
+def shrink_scales(model: nn.Module, weight: float) -> None:
+    """Add the gradient of an L1 penalty to the scales of the batch norms."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.weight.grad is not None:
+            module.weight.grad.add_(module.weight.sign(), alpha=weight)
+
+
 class Batches:
     """Augmented batches of a training set that lies on the device.
 
@@ -254,6 +262,8 @@ def fit(
                 logits = model(images)
                 loss = F.cross_entropy(logits, labels)
                 loss.backward()  # type: ignore[no-untyped-call]
+                if recipe.gamma_l1:
+                    shrink_scales(model, recipe.gamma_l1)
                 extension.after_backward(epoch * batches.steps + step)
                 optimiser.step(learning_rate(recipe, epoch, step, batches.steps))
                 totals[0] += loss.detach() * len(labels)

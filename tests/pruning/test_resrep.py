@@ -69,7 +69,10 @@ def test_a_reaching_run_removes_the_target_without_loss(model: nn.Module, data: 
 
 
 def test_an_official_run_that_is_too_short_says_so(
-    model: nn.Module, data: Dataset, caplog: pytest.LogCaptureFixture
+    model: nn.Module,
+    data: Dataset,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     recipe = Recipe(epochs=1, batch_size=10, lr=0.01, schedule="cosine_iteration")
     with caplog.at_level(logging.WARNING, logger="pipeline.pruning.resrep"):
@@ -77,9 +80,10 @@ def test_an_official_run_that_is_too_short_says_so(
     # Ten steps; four rows more at each.
     (record,) = caplog.records
     assert record.getMessage().startswith(
-        "resrep: 60 rows are to go; this schedule can mask 40, of which 0 early enough to vanish. "
-        "schedule='reach' would mask 12 at a step"
+        "resrep: the target is out of reach; schedule='reach' would mask 12 rows at a step"
     )
+    told = "60 of 120 rows are to go; the schedule can mask 40, 0 of them early enough to vanish"
+    assert told in capsys.readouterr().out
     assert not report.details["reachable"]
     assert report.details["masked"] == 40
     assert report.details["cut"] == 0

@@ -83,3 +83,26 @@ def test_filter_norms_are_l1() -> None:
         torch.tensor([[[[1.0, -2], [0, 3]]] * 2, [[[0.0, 0], [0, -1]]] * 2])
     )
     assert filter_norms(model, "a").tolist() == [12.0, 2.0]
+
+
+def test_one_threshold_for_the_whole_network() -> None:
+    model = model_of([1.0] * 4, [1.0] * 4, [1.0] * 2)
+    groups = [Group((name,), layer.out_channels, {}, ()) for name, layer in model.items()]  # type: ignore[arg-type]
+    scores = {
+        "a": torch.tensor([0.1, 0.2, 0.3, 0.9]),
+        "b": torch.tensor([0.8, 0.7, 0.6, 0.4]),
+        "c": torch.tensor([0.01, 0.02]),
+    }
+    # The five lowest of ten, had "c" not to keep its last channel: c0, a0, a1, a2, b3.
+    assert select(model, groups, scores, 0.5, "global") == {"a": (3,), "b": (0, 1, 2), "c": (1,)}
+    assert select(model, groups, scores, 0.5) == {"a": (2, 3), "b": (0, 1), "c": (1,)}
+    with pytest.raises(PipelineError, match="unknown scope 'all'; known: layer, global"):
+        select(model, groups, scores, 0.5, "all")
+
+
+def test_the_whole_networks_sparsity_is_met_however_uneven() -> None:
+    model = model_of([1.0] * 9, [1.0])
+    groups = [Group((name,), layer.out_channels, {}, ()) for name, layer in model.items()]  # type: ignore[arg-type]
+    scores = {"a": torch.arange(9.0), "b": torch.tensor([-1.0])}
+    kept = select(model, groups, scores, 0.8, "global")
+    assert kept == {"a": (8,), "b": (0,)}

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from pipeline.errors import PipelineError
 from pipeline.models import size
 from pipeline.pruning.coupling import Group, find_groups
+from pipeline.pruning.recalibration import recalibrate as recalibrate_norms
 from pipeline.pruning.selection import select
 from pipeline.pruning.surgery import cut_channels
 from pipeline.registry import PRUNERS
@@ -103,6 +104,8 @@ def prune(
     images: Tensor | None = None,
     seed: int = 0,
     coupling: str = "group",
+    scope: str = "layer",
+    recalibrate: bool = False,
     **options: Any,
 ) -> tuple[nn.Module, PruneReport]:
     """A smaller copy of a network: without its channels of lowest score (paper, Eq. 1).
@@ -115,16 +118,25 @@ def prune(
         images: As for :func:`scores`.
         seed: As for :func:`scores`.
         coupling: As for :func:`scores`.
+        scope: ``layer``: the sparsity is every convolution's; ``global``: the whole network's, see
+            :func:`pipeline.pruning.selection.select`.
+        recalibrate: Whether to measure the batch norms' statistics anew, on the images.
         **options: The criterion's own.
 
     Raises:
-        PipelineError: the sparsity is outside [0, 1), or as for :func:`scores`.
+        PipelineError: the sparsity is outside [0, 1), there are no images to recalibrate with, or
+            as for :func:`scores`.
     """
     check_sparsity(sparsity)
     check_options(pruner, options)
     groups = find_groups(model, example_input, coupling)
-    kept = select(model, groups, _scores(model, groups, pruner, images, seed, options), sparsity)
+    found = _scores(model, groups, pruner, images, seed, options)
+    kept = select(model, groups, found, sparsity, scope)
     smaller = cut_channels(model, groups, kept)
+    if recalibrate:
+        if images is None:
+            raise PipelineError("recalibrate needs training images")
+        recalibrate_norms(smaller, images)
     return smaller, make_report(model, smaller, pruner, sparsity, kept, example_input)
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from pipeline.datasets import Dataset
 from pipeline.errors import PipelineError
+from pipeline.progress import say
 from pipeline.pruning import PruneReport, check_sparsity, make_report
 from pipeline.pruning.compactors import (
     Compactors,
@@ -136,11 +137,15 @@ def prune_in_training(
         plan = reaching
     masked, vanished = schedule_reach(plan, rates)
     reachable = min(vanished, sum(widths.values()) - len(widths)) >= wanted
+    say(
+        f"resrep: {wanted} of {sum(widths.values())} rows are to go; the schedule can mask "
+        f"{masked}, {vanished} of them early enough to vanish"
+    )
     if not reachable:
         log.warning(
-            "resrep: %d rows are to go; this schedule can mask %d, of which %d early enough to "
-            "vanish. schedule='reach' would mask %d at a step with a lasso of %.2g on masked rows",
-            *(wanted, masked, vanished, reaching.rows_per_step, reaching.lasso_masked),
+            "resrep: the target is out of reach; schedule='reach' would mask %d rows at a step "
+            "with a lasso of %.2g on masked rows",
+            *(reaching.rows_per_step, reaching.lasso_masked),
         )
 
     extension = ResRep(compactors, recipe, rates, plan, enough)
