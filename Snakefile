@@ -67,5 +67,12 @@ include: "workflow/rules/score.smk"
 include: "workflow/rules/plot.smk"
 
 
+onstart:
+    # Snakemake 9 re-arms a timer in each round of scheduling while jobs are ready, so that rounds
+    # multiply with every job that ends; nothing here needs to be started more slowly.
+    if workflow.executor_plugin.common_settings.local_exec:
+        workflow.scheduler.job_rate_limiter = None
+
+
 onsuccess:
     print(f"tables and figures: {plan.study_folder}")

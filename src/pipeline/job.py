@@ -71,6 +71,8 @@ def main(stage: str) -> None:
     except Interrupted as error:
         print(error)
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
 
 
 def _arguments(stage: str) -> argparse.Namespace:

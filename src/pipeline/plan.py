@@ -7,6 +7,7 @@ read.
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -114,11 +115,12 @@ class Plan:
 
     def arguments(self, stage: str) -> str:
         """What every script of a stage is called with, besides its spec."""
-        output = f" --output {self.output}" if self.root(stage) != self.artifacts else ""
-        plugins = (
-            " --plugins " + " ".join(map(str, self.study.plugins)) if self.study.plugins else ""
-        )
-        return f"--artifacts {self.artifacts}{output}{plugins}"
+        words = ["--artifacts", self.artifacts]
+        if self.root(stage) != self.artifacts:
+            words += ["--output", self.root(stage)]
+        if self.study.plugins:
+            words += ["--plugins", *self.study.plugins]
+        return shlex.join(map(str, words))
 
     @property
     def scripts(self) -> Path:

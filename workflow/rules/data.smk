@@ -16,5 +16,5 @@ rule data:
     message:
         "read {wildcards.place}"
     shell:
-        "exec python {params.scripts}/data.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/data.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

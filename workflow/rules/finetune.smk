@@ -18,5 +18,5 @@ rule finetune:
     message:
         "fine-tune {wildcards.place}"
     shell:
-        "exec python {params.scripts}/finetune.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/finetune.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

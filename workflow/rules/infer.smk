@@ -18,5 +18,5 @@ rule infer:
     message:
         "predict {wildcards.place}"
     shell:
-        "exec python {params.scripts}/infer.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/infer.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

@@ -15,5 +15,5 @@ rule plot:
     message:
         "draw tables and figures"
     shell:
-        "exec python {params.scripts}/plot.py --study {params.study:q} --marker {output.marker} "
-        ">> {log} 2>&1"
+        "exec python {params.scripts:q}/plot.py --study {params.study:q} --marker {output.marker:q} "
+        ">> {log:q} 2>&1"

@@ -19,5 +19,5 @@ rule prune:
     message:
         "prune {wildcards.place}"
     shell:
-        "exec python {params.scripts}/prune.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/prune.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

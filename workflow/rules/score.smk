@@ -17,5 +17,5 @@ rule score:
     message:
         "score {wildcards.place}"
     shell:
-        "exec python {params.scripts}/score.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/score.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

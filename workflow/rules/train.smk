@@ -18,5 +18,5 @@ rule train:
     message:
         "train {wildcards.place}"
     shell:
-        "exec python {params.scripts}/train.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log} 2>&1"
+        "exec python {params.scripts:q}/train.py --spec {params.spec:q} "
+        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"

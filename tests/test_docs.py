@@ -1,0 +1,50 @@
+"""What the documentation tells users to write does work."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.datasets import Dataset
+from pipeline.inference import predict
+from pipeline.models import build
+from pipeline.pruning import prune
+from pipeline.registry import DATASETS, PRUNERS, UNCERTAINTIES, Option, use_plugins
+from pipeline.specs import Recipe
+from pipeline.training import fit
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.DOTALL)
+
+
+def as_plugins(folder: Path, *names: str) -> None:
+    """Write the examples of docs/extending.md, in their order, as files of these names."""
+    for name, block in zip(names, BLOCKS, strict=True):
+        (folder / f"{name}.py").write_text(block)
+    use_plugins(folder / f"{name}.py" for name in names)
+
+
+def test_the_examples_are_entries_that_work(
+    tmp_path: Path, make_dataset: Callable[..., Dataset]
+) -> None:
+    as_plugins(tmp_path, "largest", "disagreement", "small", "mine")
+    assert PRUNERS.options("largest")["power"] == Option(1.0)
+    assert DATASETS.options("mine") == {"grey": Option(False)}
+
+    model = build("small", 4, dropout=0.2, image_size=8, width=0.5)
+    data = make_dataset()
+    fit(model, data, Recipe(1, batch_size=8), seed=0)
+    smaller, report = prune(model, "largest", 0.5, example_input=torch.zeros(1, 3, 8, 8), power=2)
+    assert list(report.widths.values()) == [8, 16]
+    # A filter's largest weight decides.
+    first = model.get_parameter("0.weight").detach().abs().amax(dim=(1, 2, 3))
+    assert set(report.kept["0"]) == set(first.topk(8).indices.tolist())
+    logits = predict(smaller, data, samples=3)
+    assert not torch.equal(logits[0], logits[1])
+
+    assert UNCERTAINTIES.constant("disagreement", "MODELS") == "ensemble"
+    estimates = UNCERTAINTIES.load("disagreement").estimates(logits.numpy())
+    assert list(estimates) == ["mutual_information", "entropy"]
+    assert np.isfinite(estimates["mutual_information"].uncertainty).all()
