@@ -8,8 +8,9 @@ unpickled; a file that is truncated or foreign is a PipelineError that names it.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from safetensors.numpy import save as serialise
 
 from pipeline import paths
 from pipeline.errors import PipelineError
-from pipeline.specs import AnySpec
+from pipeline.specs import AnySpec, from_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.datasets import Dataset
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+FOLDER = re.compile(rf"({'|'.join(paths.PAYLOADS)})~[0-9a-f]{{8}}")
 
 
 @contextmanager
@@ -85,19 +88,30 @@ def read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
     Raises:
         PipelineError: the file is missing, truncated, or not one of the pipeline's.
     """
+    with _opened(path) as (file, description):
+        return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """Read only the description that :func:`write_arrays` wrote, with the same errors."""
+    with _opened(path) as (_, description):
+        return description
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
     try:
         with safe_open(path, framework="np") as file:
             description = json.loads(file.metadata()["description"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if not isinstance(description, dict):
+                raise TypeError(description)
+            yield file, description
     except FileNotFoundError:
         raise PipelineError(f"{path} is missing") from None
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise PipelineError(
             f"{path} is damaged or not a file of this pipeline; {_mend(path)}"
         ) from None
-    if not isinstance(description, dict):
-        raise PipelineError(f"{path} is damaged or not a file of this pipeline; {_mend(path)}")
-    return arrays, description
 
 
 def _mend(path: Path) -> str:
@@ -247,10 +261,11 @@ def read_manifest(folder: Path) -> Manifest:
     content = read_json(path)
     try:
         manifest = Manifest(**content)
-        for part in (manifest.spec, manifest.files, manifest.parents):
-            dict(part)
-    except (TypeError, ValueError):
+    except TypeError:
         raise PipelineError(f"{path} is not a manifest; {_mend(path)}") from None
+    parts = (manifest.spec, manifest.files, manifest.parents)
+    if not (isinstance(manifest.fingerprint, str) and all(isinstance(p, dict) for p in parts)):
+        raise PipelineError(f"{path} is not a manifest; {_mend(path)}")
     return manifest
 
 
@@ -272,16 +287,55 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
     return manifest
 
 
-def with_descendants(root: Path, folders: set[str]) -> set[str]:
+def is_finished(folder: Path, spec: AnySpec) -> bool:
+    """Whether an artifact is there, as far as can be told without reading its payload."""
+    with suppress(PipelineError):
+        return read_manifest(folder).fingerprint == spec.fingerprint and all(
+            (folder / name).is_file() for name in paths.PAYLOADS[spec.stage]
+        )
+    return False
+
+
+def folders(root: Path) -> Iterator[Path]:
+    """The folders of all artifacts, finished or not; those of the studies are none."""
+    for place, names, _ in os.walk(root):
+        yield from (Path(place, name) for name in sorted(names) if FOLDER.fullmatch(name))
+        names[:] = sorted(
+            name
+            for name in names
+            if "~" not in name and Path(place, name) != paths.study_folder(root, "")
+        )
+
+
+def recorded_spec(manifest: Manifest) -> AnySpec | None:
+    """The spec that a manifest records; None if the present code would make another artifact."""
+    with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        spec = from_json(manifest.spec)
+        if spec.fingerprint == manifest.fingerprint:
+            return spec
+    return None
+
+
+def with_descendants(root: Path, chosen: Iterable[str]) -> set[str]:
     """Artifacts' folders, relative to `root`, and those of all that was made from them."""
     children: dict[str, set[str]] = {}
-    for path in root.rglob(f"*~*/{paths.MANIFEST}"):
-        for parent in read_manifest(path.parent).parents:
-            children.setdefault(parent, set()).add(str(path.parent.relative_to(root)))
+    for folder in folders(root):
+        with suppress(PipelineError):
+            manifest = read_manifest(folder)
+            # What lies between may have been deleted: a checkpoint whose predictions are there.
+            spec = recorded_spec(manifest)
+            for parent in {*manifest.parents, *(_ancestors(spec) if spec else ())}:
+                children.setdefault(parent, set()).add(str(folder.relative_to(root)))
     found: set[str] = set()
-    waiting = set(folders)
+    waiting = set(chosen)
     while waiting:
-        folder = waiting.pop()
-        found.add(folder)
-        waiting |= children.get(folder, set()) - found
+        folder_name = waiting.pop()
+        found.add(folder_name)
+        waiting |= children.get(folder_name, set()) - found
     return found
+
+
+def _ancestors(spec: AnySpec) -> Iterator[str]:
+    for parent in spec.parents():
+        yield paths.folder(parent)
+        yield from _ancestors(parent)

@@ -204,7 +204,7 @@ def test_forgotten_artifacts_are_made_again(project: Project) -> None:
     (folder,) = (project.artifacts / "digits/resnet18/plain-1/l1-0.5").glob("finetune~*")
     before = (folder / "model.safetensors").read_bytes()
     told = project.call("pipeline", "forget", f"artifacts/{folder.relative_to(project.artifacts)}")
-    assert len(told.stdout.splitlines()) == 3
+    assert len(told.stdout.splitlines()) == 4
     assert "forgot artifacts/digits/resnet18/ensemble/l1-0.5/score~" in told.stdout
     assert project.planned() == jobs(
         "fine-tune digits/resnet18/plain-1/l1-0.5",

@@ -1,0 +1,112 @@
+"""What several commands need: reading studies, sizes in words, locks, deleting."""
+
+import argparse
+import fcntl
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import yaml
+
+from pipeline import paths
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+STAGES = tuple(paths.PAYLOADS)
+
+
+def load_plan(study: Path, root: Path) -> Plan:
+    """The plan of a study file whose artifacts lie under `root`."""
+    try:
+        content = yaml.safe_load(study.read_text())
+    except OSError as error:
+        raise PipelineError(f"{study}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise PipelineError(f"{study} is not valid YAML") from None
+    if not isinstance(content, dict):
+        raise PipelineError(f"{study} does not hold a study: expected `key: value` lines")
+    try:
+        return Plan.load({**content, "artifacts": str(root)})
+    except PipelineError as error:
+        raise PipelineError(f"{study}: {error}") from None
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 artifact``, ``2 artifacts``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_bytes(size: float) -> str:
+    """A number of bytes in words, such as ``1.2 MB``."""
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+    return f"{size / 1000:,.3g} TB"
+
+
+def size(path: Path) -> int:
+    """The bytes of a file, or of all files under a folder."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.lstat().st_size for file in files if not file.is_dir())
+
+
+def stage_of(folder: Path | str) -> str:
+    """The stage that makes an artifact, from the name of its folder."""
+    return Path(folder).name.partition("~")[0]
+
+
+def maker(folder: Path) -> str | None:
+    """Who is making an artifact at this moment, such as ``process 12 on node3``; mostly nobody."""
+    try:
+        with (folder / paths.LOCK).open() as lock:
+            # Shared and given back at once: whoever makes the artifact holds it exclusively.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        return (folder / paths.LOCK).read_text().strip() or "another process"
+    return None
+
+
+def delete(found: Iterable[Path]) -> None:
+    """Delete artifacts or files of them, with Snakemake's backups, which it would put back.
+
+    What was made last goes first, so that an interrupted deletion can be repeated.
+    """
+    for path in sorted(found, key=_from_last_to_first):
+        for each in (path, *_backups(path)):
+            if each.is_dir():
+                shutil.rmtree(each)
+            else:
+                each.unlink(missing_ok=True)
+
+
+def _from_last_to_first(path: Path) -> tuple[int, str]:
+    stage = stage_of(path if "~" in path.name else path.parent)
+    return -STAGES.index(stage), str(path)
+
+
+def _backups(path: Path) -> list[Path]:
+    """Where Snakemake, run in this folder, keeps its copy of a path, if it has one."""
+    # A path that climbs out of here would climb out of the backups, too.
+    if ".." in path.parts:
+        return []
+    return [Path(".snakemake", "backups", *path.parts[1 if path.is_absolute() else 0 :])]
+
+
+def aligned(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """Rows of cells as lines with columns below each other; those in `right` end at one place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    ends = set(right)
+    return [
+        "  ".join(
+            cell.rjust(width) if position in ends else cell.ljust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,101 @@
+"""``gc``: artifacts that no study needs any more."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline import artifacts, code_identity, paths
+from pipeline.commands.common import Commands, counted, delete, in_bytes, load_plan, maker, size
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan, reads
+from pipeline.specs import AnySpec
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "gc",
+        help="list artifacts that no study needs any more, or delete them",
+        description="Lists the artifacts that none of the named studies uses, those of studies "
+        "that are not named included. Nothing is deleted without --delete.",
+    )
+    parser.add_argument("studies", nargs="*", type=Path, metavar="STUDY", help="all to be kept")
+    parser.add_argument(
+        "--checkpoints",
+        action="store_true",
+        help="instead: these studies' pruned and fine-tuned networks whose predictions are there",
+    )
+    parser.add_argument("--delete", action="store_true", help="delete what is listed")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """List what can go, or delete it."""
+    if not arguments.studies:
+        raise PipelineError("gc: name every study whose artifacts are to stay")
+    root: Path = arguments.artifacts
+    plans = [load_plan(study, root) for study in arguments.studies]
+    if arguments.delete:
+        _refuse_edited_code(plans)
+    candidates = _checkpoints(root, plans) if arguments.checkpoints else _unused(root, plans)
+    found = [path for path in candidates if not maker(path if path.is_dir() else path.parent)]
+    sizes = [size(path) for path in found]
+    if arguments.delete:
+        delete(found)
+    for path, each in zip(found, sizes, strict=True):
+        print(f"{'deleted' if arguments.delete else 'would delete'} {path}, {in_bytes(each)}")
+    if left := len(candidates) - len(found):
+        print(f"left alone, since they are being made: {counted(left, 'artifact')}")
+    hint = "; --delete deletes them" if found and not arguments.delete else ""
+    what = "networks" if arguments.checkpoints else "artifacts"
+    print(f"{what} that can go: {len(found):,}, {in_bytes(sum(sizes))}{hint}")
+
+
+def _unused(root: Path, plans: list[Plan]) -> list[Path]:
+    used = {root / name for plan in plans for name in plan.nodes}
+    return [folder for folder in artifacts.folders(root) if folder not in used]
+
+
+def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
+    """Networks whose predictions are all there, and resume files of finished trainings."""
+    nodes = {name: spec for plan in plans for name, spec in plan.nodes.items()}
+    needed: set[str] = set()
+    for name, spec in nodes.items():
+        if spec.stage == "infer" and not _is_intact(root / name, spec):
+            needed.update(_ancestors(spec))
+    found = [
+        root / name
+        for name, spec in nodes.items()
+        if spec.stage in ("prune", "finetune") and name not in needed and (root / name).is_dir()
+    ]
+    left_over = [
+        root / name / paths.RESUME
+        for name, spec in nodes.items()
+        if spec.stage == "train" and artifacts.is_finished(root / name, spec)
+    ]
+    return found + [file for file in left_over if file.exists()]
+
+
+def _is_intact(folder: Path, spec: AnySpec) -> bool:
+    """Whether an artifact holds what was written: what it was made from goes for good."""
+    try:
+        artifacts.check(folder, spec)
+    except PipelineError:
+        return False
+    return True
+
+
+def _ancestors(spec: AnySpec) -> Iterator[str]:
+    for parent in reads(spec):
+        yield paths.folder(parent)
+        yield from _ancestors(parent)
+
+
+def _refuse_edited_code(plans: list[Plan]) -> None:
+    """Edited code uses other folders, so that all that it made before would go as unused."""
+    used = {unit for plan in plans for spec in plan.nodes.values() for unit in spec.units()}
+    if edited := sorted(used.intersection(code_identity.edited())):
+        raise PipelineError(
+            f"gc: edited and not recorded: {', '.join(edited)}; first say what the edit did: "
+            "python -m pipeline code"
+        )

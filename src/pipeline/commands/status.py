@@ -1,0 +1,242 @@
+"""``status``: what of a study is there, what would run and why, and how long that takes.
+
+A line a combination, then what is in training, then the totals by stage:
+
+    digits  resnet18  none  0    msp       done
+    digits  resnet18  l1    0.5  msp       makes prune, finetune, infer, score (prune never made)
+    digits  resnet18  l1    0.5  ensemble  makes 2 finetune, 2 infer, score (finetune interrupted)
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline import artifacts, paths, specs
+from pipeline.commands.common import (
+    STAGES,
+    Commands,
+    aligned,
+    counted,
+    load_plan,
+    maker,
+    stage_of,
+)
+from pipeline.commands.estimate import WallTimes, in_time, total
+from pipeline.commands.planned import drawing, planned, seems_there
+from pipeline.errors import PipelineError
+from pipeline.plan import Plan, reads
+from pipeline.study import Combination
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "status",
+        help="say what of a study is there, what would run and why, and how long it takes",
+        description="A line a combination, the trainings under way, and the totals by stage.",
+    )
+    parser.add_argument("study", type=Path, metavar="STUDY")
+    parser.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="how many run at a time (1)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print it."""
+    status = Status(load_plan(arguments.study, arguments.artifacts))
+    sections = (
+        ("", aligned([status.row(each) for each in status.plan.combinations])),
+        ("under way or interrupted:", aligned(status.trainings())),
+        ("damaged, but Snakemake takes them as they are; delete them:", status.damaged()),
+        ("", aligned(status.totals(arguments.artifacts, arguments.jobs), right=range(1, 6))),
+    )
+    for heading, lines in sections:
+        if lines:
+            print(*filter(None, [heading, *lines]), "", sep="\n")
+    print(status.summary())
+
+
+class Status:
+    """What of a study is there, by the names of its artifacts' folders.
+
+    Attributes:
+        plan: The study's plan.
+        drawing: Why its tables and figures would be drawn; None if they are there.
+        missing: The artifacts that are not there, or not whole.
+        planned: The artifacts whose jobs Snakemake would run.
+        to_make: Those of them that are missing; the other jobs leave at once.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.drawing = drawing(plan)
+        self.planned = planned(plan)
+        self.missing = {
+            name
+            for name, spec in plan.nodes.items()
+            if not artifacts.is_finished(self._folder(name), spec)
+        }
+        self.to_make = self.planned & self.missing
+        self._ancestry: dict[str, frozenset[str]] = {}
+
+    def row(self, combination: Combination) -> list[str]:
+        """A combination, and what there is to do for it."""
+        member = f"-{combination.member}" if combination.member else ""
+        return [
+            combination.dataset,
+            combination.architecture,
+            combination.pruner,
+            f"{combination.sparsity:g}",
+            f"{combination.uncertainty}{member}",
+            self._state(combination.score),
+        ]
+
+    def _state(self, score: specs.Score) -> str:
+        name, needed = paths.folder(score), self._upstream(score)
+        makes = needed & self.to_make
+        if name in self.to_make:
+            return f"makes {by_stage(makes)} ({self._why(makes)})"
+        if name in self.missing:
+            return "score is damaged" if seems_there(self.plan, name) else "score is missing"
+        spare = needed & self.missing - self.planned
+        damaged = {each for each in spare if seems_there(self.plan, each)}
+        remarks = {"others need": makes, "damaged": damaged, "not kept": spare - damaged}
+        return "; ".join(
+            ["done", *(f"{text} {by_stage(names)}" for text, names in remarks.items() if names)]
+        )
+
+    def _upstream(self, spec: specs.AnySpec) -> frozenset[str]:
+        """An artifact and all that it is made from."""
+        name = paths.folder(spec)
+        if name not in self._ancestry:
+            parents = (self._upstream(parent) for parent in reads(spec))
+            self._ancestry[name] = frozenset({name}).union(*parents)
+        return self._ancestry[name]
+
+    def _why(self, makes: Iterable[str]) -> str:
+        """Why the first of a chain of artifacts to make are missing."""
+        names = set(makes)
+        reasons = {
+            f"{stage_of(name)} {self._reason(name)}"
+            for name in names
+            if not any(paths.folder(parent) in names for parent in reads(self.plan.nodes[name]))
+        }
+        return ", ".join(sorted(reasons, key=lambda each: STAGES.index(each.split()[0])))
+
+    def _reason(self, name: str) -> str:
+        folder = self._folder(name)
+        if maker(folder):
+            return "under way"
+        if (folder / paths.MANIFEST).exists():
+            return "damaged"
+        if (folder / paths.RESUME).exists():
+            return "interrupted"
+        if folder.exists():
+            return "unfinished"
+        spec = self.plan.nodes[name].to_json()
+        recorded = []
+        for other in folder.parent.glob(f"{stage_of(name)}~*"):
+            try:
+                recorded.append(artifacts.read_manifest(other).spec)
+            except PipelineError:
+                continue
+        if spec in recorded:
+            return "made by other code"
+        return "made with other settings" if recorded else "never made"
+
+    def trainings(self) -> list[list[str]]:
+        """What is being made or was interrupted, how far it is, and by whom."""
+        rows = []
+        for name in self.plan.nodes:
+            if name in self.missing:
+                who, epoch = maker(self._folder(name)), self._epoch(name)
+                if who or epoch:
+                    rows.append([str(self._folder(name)), epoch, who or "interrupted"])
+        return rows
+
+    def _epoch(self, name: str) -> str:
+        resume = self._folder(name) / paths.RESUME
+        if not resume.is_file():
+            return ""
+        try:
+            epochs = self.plan.nodes[name].to_json()["recipe"]["epochs"]
+            return f"epoch {artifacts.read_description(resume)['epoch'] + 1} of {epochs}"
+        except (PipelineError, LookupError, TypeError):
+            return "starts over: its resume file is damaged"
+
+    def damaged(self) -> list[str]:
+        """The folders that are not whole, though they have the files that Snakemake looks at."""
+        return [
+            str(self._folder(name))
+            for name in self.plan.nodes
+            if name in self.missing - self.to_make and seems_there(self.plan, name)
+        ]
+
+    def totals(self, root: Path, jobs: int) -> list[list[str]]:
+        """A table of the stages: how many are there, missing, to make, and for how long."""
+        rows = [["", "there", "missing", "to make", "leave at once", "time"]]
+        times = WallTimes(root) if self.to_make else None
+        everything: list[float | None] = []
+        for stage in STAGES:
+            names = [name for name, spec in self.plan.nodes.items() if spec.stage == stage]
+            make = [name for name in names if name in self.to_make]
+            found = [times.of(self.plan.nodes[name]) for name in make] if times else []
+            everything += found
+            counts = (
+                len([name for name in names if name not in self.missing]),
+                len([name for name in names if name in self.missing]),
+                len(make),
+                len([name for name in names if name in self.planned - self.to_make]),
+            )
+            rows.append([stage, *map(str, counts), in_words(found, 1)])
+        sums = [str(sum(int(row[column]) for row in rows[1:])) for column in range(1, 5)]
+        return [*rows, ["all", *sums, in_words(everything, jobs)]]
+
+    def summary(self) -> str:
+        """What there is to do, in a line or two."""
+        scores = [paths.folder(each.score) for each in self.plan.combinations]
+        done = sum(name not in self.missing for name in scores)
+        line = f"{self.plan.study.study}: {done} of {counted(len(scores), 'combination')} done"
+        if self.drawing:
+            return f"{line}; the study {self.drawing}"
+        if all(seems_there(self.plan, name) for name in scores):
+            return f"{line}; the study is drawn: nothing to do"
+        return (
+            f"{line}; the study is drawn, so that Snakemake makes none of the rest\n"
+            f"to have them made, delete {self.plan.marker}"
+        )
+
+    def _folder(self, name: str) -> Path:
+        return self.plan.root(self.plan.nodes[name].stage) / name
+
+
+def by_stage(names: Iterable[str]) -> str:
+    """``2 train, score``: how many artifacts of each stage."""
+    counts = Counter(map(stage_of, names))
+    return ", ".join(
+        stage if counts[stage] == 1 else f"{counts[stage]} {stage}"
+        for stage in STAGES
+        if counts[stage]
+    )
+
+
+def in_words(times: list[float | None], jobs: int) -> str:
+    """The time that some jobs take, so many at a time; those that nothing is known of are named."""
+    seconds, unknown = total(times)
+    if not times:
+        return ""
+    if unknown == len(times):
+        return "unknown: no like job is there to go by"
+    at_a_time = f", {jobs} at a time" if jobs > 1 else ""
+    rest = f", and {counted(unknown, 'job')} of unknown time" if unknown else ""
+    return f"about {in_time(seconds / jobs)}{at_a_time}{rest}"
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as an argument's type."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number

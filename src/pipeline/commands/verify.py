@@ -1,0 +1,99 @@
+"""``verify``: whether artifacts are the files that were written, and made from these parents."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pipeline import artifacts, paths
+from pipeline.artifacts import Manifest
+from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.errors import PipelineError
+from pipeline.progress import say
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "verify",
+        help="check artifacts against the checksums in their manifests, and their parents'",
+        description="A line a problem; the exit status is 1 if there is any.",
+    )
+    parser.add_argument(
+        "studies", nargs="*", type=Path, metavar="STUDY", help="only what these studies use"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the problems, then what was looked at; 1 if there are any problems."""
+    root: Path = arguments.artifacts
+    used = {name for study in arguments.studies for name in load_plan(study, root).nodes}
+    folders = {str(folder.relative_to(root)): folder for folder in artifacts.folders(root)}
+    chosen = [name for name in folders if name in used or not arguments.studies]
+    check = Check(root)
+    problems = 0
+    for name in tqdm(chosen, "verify", leave=False, disable=None):
+        for problem in check(name):
+            say(f"{root / name}: {problem}")
+            problems += 1
+    verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
+    print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
+    return 1 if problems else 0
+
+
+class Check:
+    """The problems of artifacts under a folder.
+
+    Attributes:
+        remarks: How many artifacts are no problem, yet worth a word.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.remarks: Counter[str] = Counter()
+        self._root = root
+        self._manifests: dict[str, Manifest | None] = {}
+
+    def __call__(self, name: str) -> Iterator[str]:
+        """The problems of one artifact, in words."""
+        folder = self._root / name
+        if not (folder / paths.MANIFEST).exists():
+            self.remarks["unfinished"] += 1
+            return
+        manifest = self._manifest(name)
+        if manifest is None:
+            yield f"{paths.MANIFEST} is damaged"
+            return
+        if manifest.fingerprint != folder.name.partition("~")[2]:
+            yield f"{paths.MANIFEST} is that of {manifest.fingerprint}"
+        for file in paths.PAYLOADS[stage_of(folder)]:
+            if not (folder / file).is_file():
+                yield f"{file} is missing"
+            elif artifacts.sha256(folder / file) != manifest.files.get(file):
+                yield f"{file} is not the file that was written"
+        yield from self._differing(manifest)
+        if artifacts.recorded_spec(manifest) is None:
+            self.remarks["made by other code"] += 1
+
+    def _differing(self, manifest: Manifest) -> Iterator[str]:
+        """The parents that hold other bits than those that the artifact was made from."""
+        gone = False
+        for parent, digest in manifest.parents.items():
+            if not (self._root / parent / paths.MANIFEST).exists():
+                gone = True
+                continue
+            now = self._manifest(parent)
+            if now is not None and digest not in now.files.values():
+                yield f"made from another copy of {self._root / parent}"
+        if gone:
+            self.remarks["made from parents that were deleted"] += 1
+
+    def _manifest(self, name: str) -> Manifest | None:
+        if name not in self._manifests:
+            try:
+                self._manifests[name] = artifacts.read_manifest(self._root / name)
+            except PipelineError:
+                self._manifests[name] = None
+        return self._manifests[name]

@@ -1,0 +1,100 @@
+"""verify: bits, parents, and what is no problem."""
+
+import random
+import shutil
+
+from commands.tree import Tree
+
+from pipeline import artifacts
+
+
+def test_all_is_well(tree: Tree) -> None:
+    assert tree.call("verify") == (0, ["0 problems in 31 artifacts"])
+
+
+def test_problems_are_named(tree: Tree) -> None:
+    altered, lost, foreign, damaged = (
+        tree.at("plain-0", "train"), tree.at("plain-1/l1-0.5", "prune"),
+        tree.at("msp", "score"), tree.at("plain-1", "infer"),
+    )  # fmt: skip
+    (altered / "model.safetensors").write_bytes(b"other bits")
+    (lost / "report.json").unlink()
+    manifest = artifacts.read_manifest(foreign)
+    artifacts.Manifest("0" * 8, manifest.spec, manifest.files, {}).write(foreign)
+    (damaged / "manifest.json").write_text("[]")
+    status, lines = tree.call("verify")
+    assert status == 1
+    assert sorted(lines[:-1]) == sorted([
+        f"{altered}: model.safetensors is not the file that was written",
+        f"{lost}: report.json is missing",
+        f"{foreign}: manifest.json is that of 00000000",
+        f"{damaged}: manifest.json is damaged",
+    ])  # fmt: skip
+    assert lines[-1] == "4 problems in 31 artifacts; 1 made by other code"
+
+
+def test_a_parent_that_was_made_again_with_other_bits(tree: Tree) -> None:
+    parent = tree.at("plain-0", "infer")
+    (parent / "predictions.safetensors").write_bytes(b"other bits")
+    manifest = artifacts.read_manifest(parent)
+    files = {"predictions.safetensors": artifacts.sha256(parent / "predictions.safetensors")}
+    artifacts.Manifest(manifest.fingerprint, manifest.spec, files, manifest.parents).write(parent)
+    status, lines = tree.call("verify")
+    assert status == 1
+    assert lines == [
+        f"{tree.at('ensemble', 'score')}: made from another copy of {parent}",
+        f"{tree.at('msp', 'score')}: made from another copy of {parent}",
+        "2 problems in 31 artifacts",
+    ]
+
+
+def test_deleted_parents_and_unfinished_artifacts_are_no_problem(tree: Tree) -> None:
+    for network in ("plain-0", "plain-1", "dropout-0"):
+        shutil.rmtree(tree.at(f"{network}/l1-0.5", "prune"))
+    (tree.at("plain-0", "infer") / "manifest.json").unlink()
+    # Three fine-tuned networks, and the scores of the unfinished predictions: msp and ensemble.
+    assert tree.call("verify") == (
+        0,
+        ["0 problems in 28 artifacts; 5 made from parents that were deleted; 1 unfinished"],
+    )
+
+
+def test_other_code_is_no_problem(tree: Tree) -> None:
+    folder = tree.at("plain-0/l1-0.5", "prune")
+    manifest = artifacts.read_manifest(folder)
+    old = folder.rename(folder.with_name("prune~00000000"))
+    artifacts.Manifest("0" * 8, manifest.spec, manifest.files, manifest.parents).write(old)
+    assert tree.call("verify")[1] == [
+        "0 problems in 31 artifacts; 1 made from parents that were deleted; 1 made by other code"
+    ]
+
+
+def test_only_what_a_study_uses(tree: Tree) -> None:
+    tree.add("sparser", pruners=["l1"], sparsities=[0.75])
+    (tree.at("plain-0/l1-0.75", "prune") / "report.json").unlink()
+    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 31 artifacts"])
+    # The data set and the networks are shared: 1 + 3, 3 + 3 pruned, 6 predictions, 6 scores.
+    assert tree.call("verify", "sparser.yaml")[1][-1] == "1 problem in 22 artifacts"
+    # 3 pruned, 3 fine-tuned, 3 predictions and 3 scores are the second study's own.
+    assert tree.call("verify")[1][-1] == "1 problem in 43 artifacts"
+    assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 43 artifacts"
+
+
+def test_mutated_manifests_are_reported_or_well(tree: Tree) -> None:
+    dice = random.Random(0)
+    path = tree.at("ensemble/l1-0.5", "score") / "manifest.json"
+    original = path.read_bytes()
+    parts = ["null", "1", "[]", "{}", '""', '"stage"', "[[]]", '{"stage": []}', "1e999"]
+    for _ in range(100):
+        text = original.decode()
+        for _ in range(dice.randint(1, 3)):
+            at = dice.randrange(len(text))
+            length = dice.choice([0, 1, 8])
+            text = text[:at] + dice.choice([*parts, "", "0"]) + text[at + length :]
+        path.write_text(text)
+        status, lines = tree.call("verify")
+        assert status in (0, 1)
+        assert lines[-1].split(" in ")[0] == (
+            f"{len(lines) - 1} problem{'' if len(lines) == 2 else 's'}"
+        )
+        assert bool(status) == (len(lines) > 1)
