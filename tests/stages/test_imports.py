@@ -1,0 +1,50 @@
+"""A job is a process of its own, so what a stage imports is most of what a small study costs."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "torchvision", "torch._dynamo", "sklearn", "scipy", "pandas", "matplotlib"}
+ALLOWED = {
+    "train": {"torch"},
+    "prune": {"torch"},
+    "finetune": {"torch"},
+    "infer": {"torch"},
+    "score": set(),
+    "plot": {"pandas", "matplotlib"},
+}
+
+
+def heavy_modules(code: str) -> set[str]:
+    code = f"import sys\n{code}\nprint(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & set(found.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("stage", ALLOWED)
+def test_stages_are_light(stage: str) -> None:
+    assert heavy_modules(f"import pipeline.stages.{stage}") == ALLOWED[stage]
+
+
+def test_computing_imports_nothing_more() -> None:
+    code = """
+import torch
+from pipeline import artifacts
+from pipeline.datasets import Dataset, ImageSet
+from pipeline.inference import predict
+from pipeline.models import build
+from pipeline.pruning import prune
+from pipeline.specs import Recipe
+from pipeline.training import fit
+
+part = ImageSet(torch.zeros(8, 3, 8, 8, dtype=torch.uint8), torch.arange(8) % 2, torch.arange(8))
+data = Dataset(part, part, ("a", "b"), (0.5,) * 3, (0.5,) * 3)
+model = build("resnet18", 2, width=1 / 16, dropout=0.1, image_size=8)
+fit(model, data, Recipe(1, batch_size=4), seed=0)
+images = data.normalise(part.images)
+for pruner in ("random", "l1", "batchnorm", "hrank"):
+    smaller, _ = prune(model, pruner, 0.5, example_input=images[:1], images=images)
+predict(smaller, data, samples=2)
+"""
+    assert heavy_modules(code) == {"torch"}
