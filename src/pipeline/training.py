@@ -203,6 +203,14 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
 
 
+def _seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed the generator of one device; `torch.manual_seed` looks for all of them at each call."""
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 @dataclass
 class Epoch:
     """What is known of an epoch when it ends."""
@@ -258,7 +266,7 @@ def fit(
         while epoch < recipe.epochs:
             begun = time.monotonic()
             for images, labels in batches.epoch(epoch, step):
-                torch.manual_seed(derive_seed(seed, "step", epoch, step))
+                _seed_dropout(device, derive_seed(seed, "step", epoch, step))
                 logits = model(images)
                 loss = F.cross_entropy(logits, labels)
                 loss.backward()  # type: ignore[no-untyped-call]
