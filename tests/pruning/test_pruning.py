@@ -115,7 +115,8 @@ def test_the_report_is_json_and_counts_operations() -> None:
         ("l1", float("nan"), {}, r"sparsity must be in \[0, 1\), not nan"),
         ("l2", 0.5, {}, "unknown pruner 'l2'; known: batchnorm, hrank, l1, random, resrep"),
         ("hrank", 0.5, {"batchsize": 3},
-         "hrank: unknown option 'batchsize'; allowed: coupling, batches, batch_size"),
+         "hrank: unknown option 'batchsize'; allowed: coupling, scope, recalibrate, "
+         "batches, batch_size"),
         ("resrep", 0.5, {}, "resrep prunes while it trains: use "
          "pipeline.pruning.resrep.prune_in_training"),
         ("l1", 0.5, {"coupling": "none"}, "unknown coupling 'none'; known: group, independent"),
