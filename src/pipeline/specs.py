@@ -124,7 +124,11 @@ class Data(Spec):
 
 @dataclass(frozen=True)
 class Train(Spec):
-    """One trained network: a plain ensemble member, or the one with dropout."""
+    """One trained network: a plain ensemble member, or the one with dropout.
+
+    `init` names the weights that it gets instead of a training: the SHA-256 of the file that lies
+    at `init_path`, or without a path one of torchvision's names.
+    """
 
     stage: ClassVar[str] = "train"
     data: Data
@@ -134,6 +138,8 @@ class Train(Spec):
     dropout: float = 0.0
     member: int = 0
     seed: int = 0
+    init: str | None = None
+    init_path: str | None = field(default=None, metadata={"identity": False})
 
     def units(self) -> list[str]:
         """The stage and the architecture."""

@@ -8,6 +8,8 @@ Reading a study checks everything that can be known before any work is done: key
 names, options, duplicates. It imports no torch, so that the Snakefile can afford it.
 """
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,20 +43,29 @@ RESREP = specs.Recipe(
 
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
+ARCHITECTURE_KEYS = ENTRY_KEYS | {"init"}
 DATASET_KEYS = ENTRY_KEYS | {"version", "path"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download"}
+
+# How torchvision names weights: ResNet18_Weights.IMAGENET1K_V1.
+TORCHVISION = re.compile(r"\w+_Weights\.\w+")
 
 T = TypeVar("T", bound=specs.Spec)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A registry entry as a study uses it: what it is called there, and its options."""
+    """A registry entry as a study uses it: what it is called there, and its options.
+
+    `init` has a triple for each network of an architecture that is not trained: ``plain-0`` or the
+    like, and the fields `init` and `init_path` of its spec.
+    """
 
     name: str
     label: str
     options: specs.Options = ()
+    init: tuple[tuple[str, str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ class Study:
                    "infer", "score", "figures")  # fmt: skip
         return cls(
             datasets=_datasets(content),
-            architectures=_entries(content, "architectures", MODELS),
+            architectures=_entries(content, "architectures", MODELS, ARCHITECTURE_KEYS),
             pruners=_entries(content, "pruners", PRUNERS),
             sparsities=_sparsities(content),
             uncertainties=_entries(content, "uncertainties", UNCERTAINTIES),
@@ -161,6 +172,10 @@ class Study:
         spec = specs.Train(
             data, architecture.name, self.train, architecture.options, dropout, member, self.seed
         )
+        for network, init, path in architecture.init:
+            if network == f"{'dropout' if dropout else 'plain'}-{member}":
+                # Another recipe would give the same network.
+                spec = replace(spec, recipe=specs.Recipe(epochs=0), init=init, init_path=path)
         return self._shared(spec)
 
     def _pruned(
@@ -264,19 +279,49 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     return " and ".join(f"{word} {schema[key]}" for key, word in words.items() if key in schema)
 
 
-def _entries(content: Mapping[str, Any], key: str, registry: Registry) -> tuple[Entry, ...]:
+def _init(
+    where: str, given: Mapping[str, str], content: Mapping[str, Any]
+) -> tuple[tuple[str, str, str | None], ...]:
+    """The weights of each network that is not trained; see `Entry`."""
+    size = content.get("ensemble_size", Study.ensemble_size)
+    networks = [*(f"plain-{member}" for member in range(size)), "dropout-0"]
+    for network in given:
+        if network not in networks:
+            allowed = ", ".join(networks)
+            raise PipelineError(f"{where}: unknown network {network!r}; allowed: {allowed}")
+    return tuple(
+        (network, *_weights(f"{where}.{network}", source))
+        for network, source in sorted(given.items())
+    )
+
+
+def _weights(where: str, given: str) -> tuple[str, str | None]:
+    """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
+    if TORCHVISION.fullmatch(given):
+        return given, None
+    try:
+        with Path(given).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), given
+    except OSError as error:
+        raise PipelineError(f"{where}: {given}: {error.strerror}") from None
+
+
+def _entries(
+    content: Mapping[str, Any], key: str, registry: Registry, keys: set[str] = ENTRY_KEYS
+) -> tuple[Entry, ...]:
     entries = []
     for position, item in enumerate(content[key]):
-        settings = {"name": item} if isinstance(item, str) else item
+        settings: dict[str, Any] = {"name": item} if isinstance(item, str) else item
         where = f"{key}[{position}]"
-        options = {name: value for name, value in settings.items() if name not in ENTRY_KEYS}
+        options = {name: value for name, value in settings.items() if name not in keys}
         name = settings["name"]
-        checked = _options(where, registry, name, options, ENTRY_KEYS)
-        entries.append(Entry(name, settings.get("label", name), checked))
+        checked = _options(where, registry, name, options, keys)
+        init = _init(f"{where}.init", settings.get("init", {}), content)
+        entries.append(Entry(name, settings.get("label", name), checked, init))
     _refuse_duplicates(key, [entry.label for entry in entries])
     for position, entry in enumerate(entries):
         for other in entries[:position]:
-            if (entry.name, entry.options) == (other.name, other.options):
+            if replace(entry, label="") == replace(other, label=""):
                 raise PipelineError(f"{key}: {entry.label!r} is the same as {other.label!r}")
     return tuple(entries)
 
