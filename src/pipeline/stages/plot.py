@@ -6,6 +6,7 @@ What is drawn costs seconds, so all of it is drawn anew and replaces what was th
 
     report.md                                all tables and figures on one page
     results.csv                              every number
+    comparison.{md,csv}                      beside the paper's, of networks that it has, too
     tables/digits-resnet18-ause.{md,csv,tex}
     figures/digits-over-sparsity.{svg,png}
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import paths, results, tables
+from pipeline import comparison, paths, results, tables
 from pipeline.errors import PipelineError
 from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
 from pipeline.plan import Plan
@@ -54,8 +55,8 @@ def run(plan: Plan) -> list[Path]:
         for each in plan.combinations
     ]
     written = plot(combinations, folder, **plan.study.figures)
-    for part in ("tables", "figures"):
-        for file in set((folder / part).iterdir()) - set(written):
+    for old in ("tables/*", "figures/*", "comparison.*"):
+        for file in set(folder.glob(old)) - set(written):
             file.unlink()
     plan.marker.touch()
     return written
@@ -95,6 +96,13 @@ def plot(
         files = style.save(figure, folder / "figures" / name, formats, dpi)
         written += files
         page.append(f"![{name}](figures/{files[-1].name})")
+    if compared := comparison.tables(frame):
+        page.append(comparison.report(compared))
+    both = comparison.beside_published(frame)
+    if not both.empty:
+        (folder / "comparison.md").write_text(page[-1], encoding="utf-8")
+        results.write_csv(both, folder / "comparison.csv")
+        written += [folder / "comparison.md", folder / "comparison.csv"]
     page.append("## Tables")
     for table in _tables(frame, metrics):
         written += table.write(folder / "tables")
@@ -102,6 +110,16 @@ def plot(
     results.write_csv(frame, folder / "results.csv")
     (folder / "report.md").write_text("\n\n".join(page), encoding="utf-8")
     return [folder / "report.md", folder / "results.csv", *written]
+
+
+def draw_published(
+    folder: Path, formats: Sequence[str] = ("svg", "png"), dpi: int = 150
+) -> list[Path]:
+    """Draw the paper's own tables in the form of its Figures 2 to 4, 6 and 7."""
+    figures = _figures(results.published(), [], ["ause", "ece"])
+    return [
+        file for name, figure in figures for file in style.save(figure, folder / name, formats, dpi)
+    ]
 
 
 def _figures(
@@ -116,8 +134,9 @@ def _figures(
         name = stem(dataset, architecture)
         figure = accuracy_over.draw(frame, dataset, architecture, metrics)
         yield f"{name}-accuracy-over-metrics", figure
-        yield f"{name}-sparsification", sparsification.draw(examples)
-        yield f"{name}-reliability", reliability.draw(examples)
+        if examples:
+            yield f"{name}-sparsification", sparsification.draw(examples)
+            yield f"{name}-reliability", reliability.draw(examples)
 
 
 def _tables(frame: pd.DataFrame, metrics: Sequence[str]) -> Iterator[Table]:
