@@ -16,9 +16,9 @@ from pipeline.datasets import Dataset
 from pipeline.errors import PipelineError
 from pipeline.job import Job
 from pipeline.models import build
+from pipeline.models.weights import given_weights, load_weights
 from pipeline.specs import Data, Recipe, Train
 from pipeline.stages import train
-from pipeline.stages.train import given_weights, load_weights
 
 
 def weights(**options: float) -> dict[str, Tensor]:

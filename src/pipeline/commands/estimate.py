@@ -39,8 +39,9 @@ class WallTimes:
 def _traits(spec: specs.AnySpec) -> tuple[Traits, int]:
     """What makes jobs alike, the most telling first, and the epochs they train for, or 1."""
     recipe = getattr(spec, "recipe", None)
-    kind = (spec.stage, recipe is not None)
-    epochs = recipe.epochs if recipe else 1
+    # A network that starts from given weights has a recipe without epochs.
+    epochs = (recipe.epochs if recipe else 0) or 1
+    kind = (spec.stage, bool(recipe and recipe.epochs))
     match spec:
         case specs.Data():
             return (kind, spec.dataset, spec.options), epochs
