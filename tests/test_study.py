@@ -66,6 +66,19 @@ def test_recipes() -> None:
     assert Study.load({k: v for k, v in STUDY.items() if k != "train"}).train == Recipe(epochs=200)
 
 
+def test_numbers_that_are_equal_make_the_same_study() -> None:
+    whole = STUDY | {"train": {"epochs": 2, "lr": 1}}
+    assert (
+        Plan.load(whole).nodes.keys()
+        == Plan.load(STUDY | {"train": {"epochs": 2, "lr": 1.0}}).nodes.keys()
+    )
+
+
+def test_the_penalty_on_scales_ends_with_the_training() -> None:
+    study = Study.load(STUDY | {"train": {"epochs": 2, "gamma_l1": 1e-4}})
+    assert (study.train.gamma_l1, study.finetune.gamma_l1) == (1e-4, 0.0)
+
+
 def test_a_default_spelt_out_is_the_same_study() -> None:
     spelt = STUDY | {"pruners": [{"name": "l1", "coupling": "group"}, "resrep"], "seed": 0}
     assert Plan.load(spelt).nodes.keys() == Plan.load(STUDY).nodes.keys()
@@ -105,6 +118,19 @@ def test_the_shipped_study_is_valid() -> None:
         (
             {"datasets": [{"name": "digits", "download": True}]},
             "unknown key 'download' for digits; allowed: label, name, path, version",
+        ),
+        ({"sparsities": [float("nan")]}, r"sparsities\[0\]: nan is not a finite number"),
+        ({"train": {"lr": float("inf")}}, "train.lr: inf is not a finite number"),
+        ({"mc_samples": 2.0}, "mc_samples: 2.0 is not of type integer"),
+        ({"seed": 2**70}, "seed: .* is not at least 0 and at most 9223372036854775807"),
+        ({"study": "abc\n"}, "study: .* may hold only"),
+        ({"pruners": [{"name": "l1", "label": "none"}]}, "label 'none' stands for unpruned"),
+        ({"datasets": [{"name": "digits", "label": "studies"}]}, "label 'studies' is the folder"),
+        ({"pruners": [{"name": "hrank", "batches": 0}]}, "batches: 0 is not above 0"),
+        ({"architectures": [{"name": "vgg19", "width": -1}]}, "width: -1.0 is not above 0"),
+        (
+            {"architectures": [{"name": "resnet18", "init": {"plain-0": "X_Weights.DEFAULT"}}]},
+            "X_Weights.DEFAULT may mean others tomorrow",
         ),
         ({"frozen": "yes"}, "frozen: 'yes' is not true or false"),
     ],

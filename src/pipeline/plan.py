@@ -168,6 +168,10 @@ class Plan:
             "labels": [vars(combination) | {"score": ""} for combination in self.combinations],
             "figures": self.study.figures,
             "code": code_identity.identity("stages.plot"),
+            "published": [
+                hashlib.sha256(file.read_bytes()).hexdigest()
+                for file in sorted((Path(__file__).parent / "published").glob("*.csv"))
+            ],
         }
         text = json.dumps(content, sort_keys=True)
         return self.study_folder / f".plot~{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -9,6 +9,7 @@ names, options, duplicates. It imports no torch, so that the Snakefile can affor
 """
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -115,8 +116,9 @@ class Study:
         _validate(content)
         plugins = tuple(Path(file) for file in content.get("plugins", ()))
         use_plugins(plugins)
-        train = specs.Recipe(**{"epochs": 200} | content.get("train", {}))
-        finetune = replace(train, **{"epochs": 150} | content.get("finetune", {}))
+        train = _recipe(specs.Recipe(epochs=200), content.get("train", {}))
+        # The penalty prepares for pruning; after it, there is nothing to prepare for.
+        finetune = _recipe(replace(train, epochs=150, gamma_l1=0.0), content.get("finetune", {}))
         scalars = ("study", "ensemble_size", "mc_samples", "dropout", "seed",
                    "infer", "score", "figures")  # fmt: skip
         return cls(
@@ -127,7 +129,7 @@ class Study:
             uncertainties=_entries(content, "uncertainties", UNCERTAINTIES),
             train=train,
             finetune=finetune,
-            resrep=replace(RESREP, **content.get("resrep", {})),
+            resrep=_recipe(RESREP, content.get("resrep", {})),
             plugins=plugins,
             content=content,
             **{name: content[name] for name in scalars if name in content},
@@ -234,11 +236,38 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _recipe(base: specs.Recipe, given: Mapping[str, Any]) -> specs.Recipe:
+    """A recipe with some fields replaced; ``lr: 1`` and ``lr: 1.0`` are the same."""
+    return replace(
+        base, **{name: type(getattr(base, name))(value) for name, value in given.items()}
+    )
+
+
+def _refuse_infinite(where: str, value: Any) -> None:
+    """Raise PipelineError where a number is nan or infinite."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PipelineError(f"{where}: {value} is not a finite number")
+    if isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_infinite(f"{where}.{key}", each)
+    elif isinstance(value, list):
+        for position, each in enumerate(value):
+            _refuse_infinite(f"{where}[{position}]", each)
+
+
 def _validate(content: Mapping[str, Any]) -> None:
     """Check keys, types and ranges against the schema; the first fault is reported in one line."""
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    validator = Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    for key, value in content.items():
+        _refuse_infinite(str(key), value)
+    # JSON Schema takes 2.0 for an integer; here it would be a fraction to compute with.
+    strict = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    checked = extend(Draft202012Validator, type_checker=strict)  # type: ignore[no-untyped-call]
+    validator = checked(yaml.safe_load(SCHEMA.read_text()))
     for error in sorted(validator.iter_errors(content), key=lambda each: list(map(str, each.path))):
         raise PipelineError(_explain(error))
 
@@ -297,6 +326,8 @@ def _init(
 
 def _weights(where: str, given: str) -> tuple[str, str | None]:
     """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
+    if given.endswith(".DEFAULT"):
+        raise PipelineError(f"{where}: {given} may mean others tomorrow; name the weights")
     if TORCHVISION.fullmatch(given):
         return given, None
     try:
@@ -319,6 +350,8 @@ def _entries(
         init = _init(f"{where}.init", settings.get("init", {}), content)
         entries.append(Entry(name, settings.get("label", name), checked, init))
     _refuse_duplicates(key, [entry.label for entry in entries])
+    if "none" in [entry.label for entry in entries]:
+        raise PipelineError(f"{key}: the label 'none' stands for unpruned networks")
     for position, entry in enumerate(entries):
         for other in entries[:position]:
             if replace(entry, label="") == replace(other, label=""):
@@ -343,6 +376,8 @@ def _datasets(content: Mapping[str, Any]) -> tuple[specs.Data, ...]:
             access=tuple((key, settings[key]) for key in sorted(ACCESS) if key in settings),
         )
         found.append(data)
+    if "studies" in [data.label for data in found]:
+        raise PipelineError("datasets: the label 'studies' is the folder of tables and figures")
     _refuse_duplicates("datasets", [data.label or data.dataset for data in found])
     return tuple(found)
 
@@ -373,6 +408,9 @@ def _checked(where: str, value: Any, option: Option) -> Any:
         value = float(value)
     if default is not None and type(value) is not type(default):
         raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    if number and (value < 0 or (value == 0 and default > 0)):
+        raise PipelineError(f"{where}: {value!r} is not {'above' if default else 'at least'} 0")
     if option.choices is not None and value not in option.choices:
         raise PipelineError(
             f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}"
