@@ -3,11 +3,10 @@
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from pipeline.errors import PipelineError
 
 
 def visible() -> list[str]:
@@ -26,23 +25,27 @@ def visible() -> list[str]:
 def one_device() -> Iterator[str]:
     """Hold one free GPU for this process and name it for torch: ``cuda``, or ``cpu`` without any.
 
-    Raises:
-        PipelineError: every GPU is held by another job.
+    Where all are held by other jobs, it waits for one.
     """
     devices = visible()
     if not devices:
         yield "cpu"
         return
-    folder = Path(tempfile.gettempdir())
-    for name in devices:
-        with (folder / f"pruning-uncertainty-gpu-{os.getuid()}-{name}.lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            os.environ["CUDA_VISIBLE_DEVICES"] = name
-            yield "cuda"
-            return
-    raise PipelineError(
-        f"all {len(devices)} GPUs are held by other jobs; give `--resources gpu={len(devices)}`"
-    )
+    # A cluster numbers the devices of each job from 0.
+    job = os.environ.get("SLURM_JOB_ID", "")
+    folder, told = Path(tempfile.gettempdir()), False
+    while True:
+        for name in devices:
+            path = folder / f"pruning-uncertainty-gpu-{os.getuid()}-{job}-{name}.lock"
+            with path.open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                os.environ["CUDA_VISIBLE_DEVICES"] = name
+                yield "cuda"
+                return
+        if not told:
+            print(f"waiting: other jobs hold all GPUs ({', '.join(devices)})", flush=True)
+            told = True
+        time.sleep(1)

@@ -127,6 +127,15 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     return recipe.lr * factor * scale
 
 
+def steps_in_epoch(recipe: Recipe, images: int) -> int:
+    """The number of batches of an epoch; none is a PipelineError."""
+    size = recipe.batch_size
+    steps = images // size if recipe.drop_last else -(-images // size)
+    if steps == 0:
+        raise PipelineError(f"batch_size {size} leaves no batch of {images} training images")
+    return steps
+
+
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
     """The recipe's groups: weights, normalisation parameters, and biases."""
     weights: list[nn.Parameter] = []
@@ -172,12 +181,7 @@ class Batches:
         images = F.pad(data.train.images, (self.pad,) * 4)
         self.images = images.permute(0, 2, 3, 1).contiguous().to(device)
         self.labels = data.train.labels.to(device)
-        images_in_epoch, size = len(data.train), recipe.batch_size
-        self.steps = images_in_epoch // size if recipe.drop_last else -(-images_in_epoch // size)
-        if self.steps == 0:
-            raise PipelineError(
-                f"batch_size {size} leaves no batch of {images_in_epoch} training images"
-            )
+        self.steps = steps_in_epoch(recipe, len(data.train))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 [B, 3, H, W], channels last, and labels [B], from step `start` on."""

@@ -44,7 +44,14 @@ from pipeline.pruning.schedule import (
 )
 from pipeline.pruning.surgery import cut_channels
 from pipeline.specs import Recipe
-from pipeline.training import Extension, ParameterGroup, fit, learning_rate, parameter_groups
+from pipeline.training import (
+    Extension,
+    ParameterGroup,
+    fit,
+    learning_rate,
+    parameter_groups,
+    steps_in_epoch,
+)
 
 log = logging.getLogger(__name__)
 
@@ -238,8 +245,7 @@ class ResRep(Extension):
 
 
 def _learning_rates(recipe: Recipe, images: int) -> list[float]:
-    size = recipe.batch_size
-    steps = images // size if recipe.drop_last else math.ceil(images / size)
+    steps = steps_in_epoch(recipe, images)
     return [
         learning_rate(recipe, epoch, step, steps)
         for epoch in range(recipe.epochs)
