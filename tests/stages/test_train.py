@@ -119,7 +119,7 @@ def test_weights_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", download)
     state = given_weights("ResNet18_Weights.IMAGENET1K_V1", None)
-    assert asked == [("https://download.pytorch.org/models/resnet18-f37072fd.pth", True, True)]
+    assert asked == [(torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url, True, True)]
     model = build("resnet18", 1000, image_size=224)
     load_weights(model, state, "torchvision")
     assert torch.equal(model.get_parameter("fc.weight"), their["fc.weight"])
