@@ -64,7 +64,7 @@ def test_the_recipes_are_the_published_ones(name: str) -> None:
     assert study.finetune == Recipe(**{**vars(cifar), "epochs": 150})
     assert study.resrep == Recipe(
         epochs=180, batch_size=64, lr=0.01, momentum=0.9, weight_decay=1e-4,
-        schedule="cosine_iteration", warmup_epochs=0.0, drop_last=False, augment=True,
+        schedule="cosine_iteration", warmup_epochs=0.0, drop_last=True, augment=True,
         decay_normalisation=False, bias_lr=2.0, gamma_l1=0.0,
     )  # fmt: skip
 

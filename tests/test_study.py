@@ -61,7 +61,7 @@ def test_recipes() -> None:
     assert study.finetune == Recipe(epochs=1, lr=0.05)
     assert study.resrep == Recipe(
         epochs=180, batch_size=64, lr=0.01, weight_decay=1e-4, schedule="cosine_iteration",
-        decay_normalisation=False, bias_lr=2.0,
+        drop_last=True, decay_normalisation=False, bias_lr=2.0,
     )  # fmt: skip
     assert Study.load({k: v for k, v in STUDY.items() if k != "train"}).train == Recipe(epochs=200)
 

@@ -39,7 +39,7 @@ SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "study.schema.yaml
 # Ding et al., ResRep, ICCV 2021: the official code's recipe for CIFAR; 180 epochs are the paper's.
 RESREP = specs.Recipe(
     epochs=180, batch_size=64, lr=0.01, weight_decay=1e-4, schedule="cosine_iteration",
-    decay_normalisation=False, bias_lr=2.0,
+    drop_last=True, decay_normalisation=False, bias_lr=2.0,
 )  # fmt: skip
 
 # Keys of an entry that are not options of the code behind it.
