@@ -37,8 +37,7 @@ def place(spec: AnySpec) -> str:
         case Data():
             return spec.label or spec.dataset
         case Train():
-            kind = "dropout" if spec.dropout else "plain"
-            return f"{place(spec.data)}/{spec.architecture}/{kind}-{spec.member}"
+            return f"{place(spec.data)}/{spec.architecture}/{spec.kind}-{spec.member}"
         case Prune():
             return f"{place(spec.model)}/{spec.pruner}-{spec.sparsity:g}"
         case Finetune() | Infer():

@@ -141,6 +141,11 @@ class Train(Spec):
     init: str | None = None
     init_path: str | None = field(default=None, metadata={"identity": False})
 
+    @property
+    def kind(self) -> str:
+        """``dropout`` for the network of MC dropout, ``plain`` for a member of the ensemble."""
+        return "dropout" if self.dropout else "plain"
+
     def units(self) -> list[str]:
         """The stage and the architecture."""
         return [*super().units(), MODELS.unit(self.architecture)]

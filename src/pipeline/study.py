@@ -175,7 +175,7 @@ class Study:
             data, architecture.name, self.train, architecture.options, dropout, member, self.seed
         )
         for network, init, path in architecture.init:
-            if network == f"{'dropout' if dropout else 'plain'}-{member}":
+            if network == f"{spec.kind}-{member}":
                 # Another recipe would give the same network.
                 spec = replace(spec, recipe=specs.Recipe(epochs=0), init=init, init_path=path)
         return self._shared(spec)

@@ -12,12 +12,11 @@ def run(spec: specs.Finetune, job: Job) -> None:
     origin = spec.model.model
     data = artifacts.load_dataset(job.read(origin.data))
     model = artifacts.load_model(job.read(spec.model))
-    kind = "dropout" if origin.dropout else "plain"
     fit(
         model,
         data,
         spec.recipe,
-        seed=derive_seed(origin.seed, kind, origin.member, "finetune"),
+        seed=derive_seed(origin.seed, origin.kind, origin.member, "finetune"),
         device=job.device,
         folder=job.folder,
         fingerprint=spec.fingerprint,

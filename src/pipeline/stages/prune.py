@@ -18,8 +18,7 @@ def run(spec: specs.Prune, job: Job) -> None:
     origin = spec.model
     data = artifacts.load_dataset(job.read(origin.data))
     model = artifacts.load_model(job.read(origin)).to(job.device)
-    kind = "dropout" if origin.dropout else "plain"
-    seed = derive_seed(spec.seed, kind, origin.member, "prune")
+    seed = derive_seed(spec.seed, origin.kind, origin.member, "prune")
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)
     if spec.recipe is not None:

@@ -18,8 +18,7 @@ def run(spec: specs.Train, job: Job) -> None:
         PipelineError: the training diverged, or the given weights are not to be had or don't fit.
     """
     data = artifacts.load_dataset(job.read(spec.data))
-    kind = "dropout" if spec.dropout else "plain"
-    torch.manual_seed(derive_seed(spec.seed, kind, spec.member, "initialisation"))
+    torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
         len(data.classes),
@@ -35,7 +34,7 @@ def run(spec: specs.Train, job: Job) -> None:
             model,
             data,
             spec.recipe,
-            seed=derive_seed(spec.seed, kind, spec.member, "train"),
+            seed=derive_seed(spec.seed, spec.kind, spec.member, "train"),
             device=job.device,
             folder=job.folder,
             fingerprint=spec.fingerprint,
