@@ -12,13 +12,13 @@ from torch import nn
 from torchvision import transforms
 
 from pipeline import paths
+from pipeline.batches import Batches
 from pipeline.datasets import Dataset
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.models import build
 from pipeline.specs import Recipe
 from pipeline.training import (
     SGD,
-    Batches,
     Extension,
     ParameterGroup,
     fit,

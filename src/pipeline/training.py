@@ -8,26 +8,22 @@ before, so a training that was interrupted goes on where it stopped and ends wit
 one that was not (on a CPU).
 """
 
-import hashlib
 import math
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.sgd import sgd
 
-from pipeline import artifacts, paths
+from pipeline.batches import Batches
 from pipeline.datasets import Dataset
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import say
+from pipeline.resume import Resume, stop_requests
+from pipeline.seeds import derive_seed
 from pipeline.specs import Recipe
 
 
@@ -127,15 +123,6 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     return recipe.lr * factor * scale
 
 
-def steps_in_epoch(recipe: Recipe, images: int) -> int:
-    """The number of batches of an epoch; none is a PipelineError."""
-    size = recipe.batch_size
-    steps = images // size if recipe.drop_last else -(-images // size)
-    if steps == 0:
-        raise PipelineError(f"batch_size {size} leaves no batch of {images} training images")
-    return steps
-
-
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
     """The recipe's groups: weights, normalisation parameters, and biases."""
     weights: list[nn.Parameter] = []
@@ -165,46 +152,6 @@ def shrink_scales(model: nn.Module, weight: float) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d) and module.weight.grad is not None:
             module.weight.grad.add_(module.weight.sign(), alpha=weight)
-
-
-class Batches:
-    """Augmented batches of a training set that lies on the device.
-
-    Images are kept padded and channels last, so that one gather crops, flips and batches them.
-    """
-
-    def __init__(self, data: Dataset, recipe: Recipe, seed: int, device: torch.device) -> None:
-        self.data, self.recipe, self.seed = data, recipe, seed
-        self.size = data.image_size
-        self.pad = data.pad if recipe.augment else 0
-        self.flip = data.flip and recipe.augment
-        images = F.pad(data.train.images, (self.pad,) * 4)
-        self.images = images.permute(0, 2, 3, 1).contiguous().to(device)
-        self.labels = data.train.labels.to(device)
-        self.steps = steps_in_epoch(recipe, len(data.train))
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images float32 [B, 3, H, W], channels last, and labels [B], from step `start` on."""
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, "epoch", epoch))
-        count = len(self.labels)
-        order = torch.randperm(count, generator=generator)
-        offsets = torch.randint(2 * self.pad + 1, (2, count), generator=generator)
-        mirrored = torch.rand(count, generator=generator) < (0.5 if self.flip else 0.0)
-        pixels = torch.arange(self.size)
-        rows = offsets[0, :, None] + pixels
-        columns = offsets[1, :, None] + torch.where(mirrored[:, None], pixels.flip(0), pixels)
-        device = self.images.device
-        order, rows, columns = (part.to(device) for part in (order, rows, columns))
-        for step in range(start, self.steps):
-            part = slice(step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size)
-            index = order[part]
-            batch = self.images[index[:, None, None], rows[part, :, None], columns[part, None, :]]
-            yield self.data.normalise(batch.permute(0, 3, 1, 2)), self.labels[index]
-
-
-def derive_seed(*parts: object) -> int:
-    """A seed for torch from anything with a stable text; different parts give unrelated seeds."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7], "big")
 
 
 def _seed_dropout(device: torch.device, seed: int) -> None:
@@ -266,7 +213,7 @@ def fit(
     epoch, step, totals = resume.load(device)
     history: list[Epoch] = []
     model.train()
-    with _stop_requests() as stop:
+    with stop_requests() as stop:
         while epoch < recipe.epochs:
             begun = time.monotonic()
             for images, labels in batches.epoch(epoch, step):
@@ -303,74 +250,3 @@ def fit(
             if epoch < recipe.epochs:
                 resume.save(epoch, step, totals)
     return history
-
-
-@dataclass
-class Resume:
-    """The file from which an interrupted training goes on."""
-
-    folder: Path | None
-    fingerprint: str
-    model: nn.Module
-    optimiser: SGD
-    extension: Extension
-
-    def save(self, epoch: int, step: int, totals: Tensor) -> None:
-        """Write down the state before a step of an epoch."""
-        if self.folder is None:
-            return
-        parts = {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "extension": self.extension.state_dict(),
-            "progress": {"totals": totals},
-        }
-        arrays = {
-            f"{part}/{name}": tensor.detach().cpu().numpy()
-            for part, state in parts.items()
-            for name, tensor in state.items()
-        }
-        position = {"fingerprint": self.fingerprint, "epoch": epoch, "step": step}
-        artifacts.write_arrays(self.folder / paths.RESUME, arrays, position)
-
-    def load(self, device: torch.device) -> tuple[int, int, Tensor]:
-        """Restore the last state written down, if there is one: its epoch, step, and totals."""
-        fresh = 0, 0, torch.zeros(3, dtype=torch.float64, device=device)
-        if self.folder is None or not (self.folder / paths.RESUME).is_file():
-            return fresh
-        try:
-            arrays, position = artifacts.read_arrays(self.folder / paths.RESUME)
-            if position.get("fingerprint") != self.fingerprint:
-                raise PipelineError(f"{self.folder / paths.RESUME} belongs to another training")
-            state: dict[str, dict[str, Tensor]] = {}
-            for key, array in arrays.items():
-                part, _, name = key.partition("/")
-                state.setdefault(part, {})[name] = torch.from_numpy(array)
-            self.model.load_state_dict(state["model"])
-        except PipelineError as error:
-            say(f"starting over: {error}")
-            return fresh
-        self.optimiser.load_state_dict(state.get("optimiser", {}))
-        self.extension.load_state_dict(state.get("extension", {}))
-        epoch, step = int(position["epoch"]), int(position["step"])
-        say(f"going on in epoch {epoch + 1}, step {step + 1}")
-        return epoch, step, state["progress"]["totals"].to(device)
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """A list that is empty until SIGTERM comes."""
-    requests: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        requests.append(number)
-
-    try:
-        before: Any = signal.signal(signal.SIGTERM, note)
-    except ValueError:  # signals reach the main thread only
-        yield requests
-        return
-    try:
-        yield requests
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 
 from pipeline.datasets import Dataset
-from pipeline.errors import PipelineError
+from pipeline.errors import Interrupted, PipelineError
 from pipeline.models import build, describe, rebuild
 from pipeline.pruning.compactors import insert
 from pipeline.pruning.coupling import find_groups
 from pipeline.pruning.resrep import ResRep, prune_in_training
 from pipeline.pruning.schedule import Schedule
 from pipeline.specs import Recipe
-from pipeline.training import Interrupted, fit
+from pipeline.training import fit
 
 EXAMPLE = torch.zeros(1, 3, 8, 8)
 RECIPE = Recipe(

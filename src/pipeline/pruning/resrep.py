@@ -18,6 +18,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from pipeline.batches import steps_in_epoch
 from pipeline.datasets import Dataset
 from pipeline.errors import PipelineError
 from pipeline.progress import say
@@ -50,7 +51,6 @@ from pipeline.training import (
     fit,
     learning_rate,
     parameter_groups,
-    steps_in_epoch,
 )
 
 log = logging.getLogger(__name__)

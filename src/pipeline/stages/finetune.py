@@ -2,7 +2,8 @@
 
 from pipeline import artifacts, specs
 from pipeline.job import Job
-from pipeline.training import derive_seed, fit
+from pipeline.seeds import derive_seed
+from pipeline.training import fit
 
 USES_GPU = True
 

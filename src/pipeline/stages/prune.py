@@ -6,7 +6,7 @@ from pipeline import artifacts, specs
 from pipeline.job import Job
 from pipeline.pruning import prune
 from pipeline.registry import PRUNERS
-from pipeline.training import derive_seed
+from pipeline.seeds import derive_seed
 
 USES_GPU = True
 # Images that a pruner may look at; a pruner takes the first ones, as many as it needs.

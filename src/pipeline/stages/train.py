@@ -6,7 +6,8 @@ from pipeline import artifacts, specs
 from pipeline.job import Job
 from pipeline.models import build
 from pipeline.models.weights import given_weights, load_weights
-from pipeline.training import derive_seed, fit
+from pipeline.seeds import derive_seed
+from pipeline.training import fit
 
 USES_GPU = True
 
