@@ -17,7 +17,9 @@ from pipeline.pruning.coupling import Group
 
 ACTIVATIONS = {"relu", "relu6", "leakyrelu", "prelu", "elu", "silu", "gelu", "hardswish", "mish"}
 PASSED = {"batchnorm2d", "add", "iadd", "identity", "dropout", "dropout2d"}
-MATRICES_AT_ONCE = 2**14
+
+# How many elements of feature maps are decomposed at once: 64 MB, whatever their size.
+ELEMENTS_AT_ONCE = 2**24
 
 
 def scores(
@@ -88,7 +90,7 @@ def feature_maps(model: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
 
 def matrix_ranks(maps: Tensor) -> Tensor:
     """The ranks int64 [B, C] of feature maps float32 [B, C, h, w]."""
-    parts = torch.split(maps.flatten(0, 1), MATRICES_AT_ONCE)
+    parts = torch.split(maps.flatten(0, 1), max(1, ELEMENTS_AT_ONCE // maps[0, 0].numel()))
     return torch.cat([torch.linalg.matrix_rank(part) for part in parts]).view(maps.shape[:2])
 
 
