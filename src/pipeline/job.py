@@ -39,6 +39,7 @@ class Job:
     artifacts: Path
     output: Path
     device: str = "cpu"
+    jobs_per_gpu: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -86,6 +87,7 @@ def _arguments(stage: str) -> argparse.Namespace:
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
     parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
+    parser.add_argument("--jobs-per-gpu", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
@@ -101,7 +103,12 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
         raise PipelineError(f"the spec is of the stage {spec.stage!r}")
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(spec, arguments.artifacts, arguments.output or arguments.artifacts)
+    job = Job(
+        spec,
+        arguments.artifacts,
+        arguments.output or arguments.artifacts,
+        jobs_per_gpu=arguments.jobs_per_gpu,
+    )
     if _is_there(job):
         return
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -110,8 +117,9 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
             return
         module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
         if getattr(module, "USES_GPU", False) and arguments.device == "auto":
-            job.device = stack.enter_context(gpu.one_device())
+            job.device = stack.enter_context(gpu.one_device(job.jobs_per_gpu))
             gpu.check(job.device)
+        stack.enter_context(gpu.memory_errors(job.device, job.jobs_per_gpu))
         module.run(spec, job)
         _sign(job)
         _write_provenance(job, time.monotonic() - begun)
@@ -168,7 +176,7 @@ def _write_provenance(job: Job, seconds: float) -> None:
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
-        "device": _device_name(job.device),
+        **_device(job),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
         "commit": _commit(),
@@ -176,10 +184,15 @@ def _write_provenance(job: Job, seconds: float) -> None:
     artifacts.write_json(job.path(paths.PROVENANCE), provenance)
 
 
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return platform.processor() or platform.machine()
-    return str(sys.modules["torch"].cuda.get_device_name())
+def _device(job: Job) -> dict[str, Any]:
+    if job.device == "cpu":
+        return {"device": platform.processor() or platform.machine()}
+    cuda = sys.modules["torch"].cuda
+    return {
+        "device": cuda.get_device_name(),
+        "jobs_per_gpu": job.jobs_per_gpu,
+        "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
+    }
 
 
 def _version(name: str) -> str | None:
