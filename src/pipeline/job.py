@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import fcntl
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -24,7 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, gpu, paths, specs
+from pipeline import artifacts, code_identity, gpu, paths, specs
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
 
@@ -51,6 +52,17 @@ class Job:
         """Where one of this stage's files goes."""
         return self.folder / name
 
+    @property
+    def stamp(self) -> str:
+        """Whose work in progress may be continued: this spec's, by this code, from these parents.
+
+        Two digests of code can go by one identity, and a parent that was made again on a GPU can
+        have other bits: the fingerprint tells neither apart, and a training must not mix them.
+        """
+        digests = [code_identity.digest(unit) for unit in self.spec.units()]
+        text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def read(self, parent: specs.AnySpec) -> Path:
         """The file of a parent that later stages read, checked against its manifest."""
         folder = self.artifacts / paths.folder(parent)
@@ -69,8 +81,8 @@ def main(stage: str) -> None:
         _run(stage, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
-    except Interrupted as error:
-        print(error)
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
         sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
@@ -95,10 +107,7 @@ def _arguments(stage: str) -> argparse.Namespace:
 
 def _run(stage: str, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
-    try:
-        spec = specs.from_json(json.loads(arguments.spec))
-    except (ValueError, KeyError, TypeError) as error:
-        raise PipelineError(f"--spec is not a spec: {error!r}") from None
+    spec = read_spec(arguments.spec)
     if spec.stage != stage:
         raise PipelineError(f"the spec is of the stage {spec.stage!r}")
     if arguments.fingerprint not in (None, spec.fingerprint):
@@ -115,15 +124,29 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
     with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
             return
+        for left_over in job.folder.glob(".*.tmp"):
+            left_over.unlink()
         module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
         if getattr(module, "USES_GPU", False) and arguments.device == "auto":
             job.device = stack.enter_context(gpu.one_device(job.jobs_per_gpu))
             gpu.check(job.device)
         stack.enter_context(gpu.memory_errors(job.device, job.jobs_per_gpu))
         module.run(spec, job)
-        _sign(job)
         _write_provenance(job, time.monotonic() - begun)
+        _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
+
+
+def read_spec(text: str) -> specs.AnySpec:
+    """The spec that a JSON text holds; PipelineError if it holds none."""
+    try:
+        spec = specs.from_json(json.loads(text))
+        paths.folder(spec)  # with its fingerprint: all fields are what they should be
+    except PipelineError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise PipelineError(f"--spec is not a spec: {error!r}") from None
+    return spec
 
 
 def _is_there(job: Job) -> bool:
@@ -155,9 +178,20 @@ def _only_one(path: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
-            raise PipelineError(f"{path.parent} is being made by {holder}") from None
+            raise PipelineError(
+                f"{path.parent} is being made by {holder}; wait for it, or stop it and run "
+                "snakemake again"
+            ) from None
+        except OSError as error:
+            raise PipelineError(
+                f"{path}: this file system has no locks ({error.strerror}), so two jobs could make "
+                "one artifact at once; mount it with locks, or keep artifacts elsewhere: "
+                "snakemake --config artifacts=PATH"
+            ) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        job = os.environ.get("SLURM_JOB_ID")
+        where = f"{socket.gethostname()}, SLURM job {job}" if job else socket.gethostname()
+        lock.write(f"process {os.getpid()} on {where}")
         lock.flush()
         yield
 
