@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.sgd import sgd
 
-from pipeline.batches import Batches
-from pipeline.datasets import Dataset
+from pipeline.batches import training_batches
+from pipeline.datasets import AnyDataset
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import say
 from pipeline.resume import Resume, stop_requests
@@ -175,7 +175,7 @@ class Epoch:
 
 def fit(
     model: nn.Module,
-    data: Dataset,
+    data: AnyDataset,
     recipe: Recipe,
     *,
     seed: int,
@@ -208,7 +208,7 @@ def fit(
     extension = extension or Extension()
     model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = SGD(extension.parameter_groups(model) or parameter_groups(model, recipe))
-    batches = Batches(data, recipe, seed, device)
+    batches = training_batches(data, recipe, seed, device)
     resume = Resume(folder, fingerprint, model, optimiser, extension)
     epoch, step, totals = resume.load(device)
     history: list[Epoch] = []
