@@ -212,9 +212,7 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
     if streamed and not others["root"].is_dir():
-        raise PipelineError(
-            f"{others['root']} is missing: the images of {path} are read from there"
-        )
+        raise PipelineError(f"{others['root']} is missing, where the images of {path} lie")
     return dataset
 
 
