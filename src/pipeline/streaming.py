@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from torchvision.transforms import v2
 
 from pipeline.batches import steps_in_epoch
@@ -90,17 +90,18 @@ class Decoded(Dataset[Tensor]):
         )
 
     def __getitems__(self, wanted: Sequence[Wanted]) -> Tensor | str:
-        """Images uint8 [B, H, W, 3], or what is wrong with one of them.
+        """Images uint8 [B, 3, H, W], or what is wrong with one of them.
 
         An exception would reach the main process with the worker's traceback.
         """
         try:
-            return torch.stack([self.image(row, seed) for row, seed in wanted])
+            batch: Tensor = default_collate([self.image(row, seed) for row, seed in wanted])
+            return batch
         except PipelineError as error:
             return str(error)
 
     def image(self, row: int, seed: int) -> Tensor:
-        """One image uint8 [H, W, 3].
+        """One image uint8 [3, H, W].
 
         Raises:
             PipelineError: the file is gone, was changed, or cannot be decoded.
@@ -109,8 +110,7 @@ class Decoded(Dataset[Tensor]):
         pixels = torch.from_numpy(self._pixels(path, int(self.part.sizes[row])))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            image: Tensor = self.transform(pixels.permute(2, 0, 1))
-        return image.permute(1, 2, 0)
+            return self.transform(pixels.permute(2, 0, 1))  # type: ignore[no-any-return]
 
     def _pixels(self, path: Path, size: int) -> NDArray[np.uint8]:
         try:
@@ -189,4 +189,5 @@ def _checked(loader: DataLoader[Tensor], device: torch.device) -> Iterator[Tenso
             return
         if isinstance(batch, str):
             raise PipelineError(batch)
-        yield batch.to(device, non_blocking=True).permute(0, 3, 1, 2)
+        batch = batch.to(device, non_blocking=True)
+        yield batch.contiguous(memory_format=torch.channels_last)
