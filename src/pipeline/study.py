@@ -47,7 +47,7 @@ ENTRY_KEYS = {"name", "label"}
 ARCHITECTURE_KEYS = ENTRY_KEYS | {"init"}
 DATASET_KEYS = ENTRY_KEYS | {"version", "path"}
 # Options of a data set that say how to come by the files, not what is in them.
-ACCESS = {"path", "download"}
+ACCESS = {"path", "download", "decoder"}
 
 # How torchvision names weights: ResNet18_Weights.IMAGENET1K_V1.
 TORCHVISION = re.compile(r"\w+_Weights\.\w+")
