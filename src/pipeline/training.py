@@ -205,7 +205,7 @@ def fit(
         recipe: Optimiser, schedule, batch size and epochs.
         seed: Decides the order, augmentation and dropout of every epoch.
         device: Where to train.
-        folder: Where to write down, after every epoch and on SIGTERM, what an interrupted
+        folder: Where to write down, now and then after an epoch and on SIGTERM, what an interrupted
             training needs to go on; what is found there is continued, and goes away at the end.
         fingerprint: Whose training it is: only a resume file of the same is continued.
         extension: What a method adds to the loop.
