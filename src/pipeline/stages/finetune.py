@@ -21,5 +21,6 @@ def run(spec: specs.Finetune, job: Job) -> None:
         device=job.device,
         folder=job.folder,
         fingerprint=job.stamp,
+        engine=job.engine,
     )
     artifacts.save_model(job.path("model.safetensors"), model)

@@ -33,6 +33,7 @@ def run(spec: specs.Prune, job: Job) -> None:
             device=job.device,
             folder=job.folder,
             fingerprint=job.stamp,
+            engine=job.engine,
             **options,
         )
     else:

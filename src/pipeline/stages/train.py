@@ -39,5 +39,6 @@ def run(spec: specs.Train, job: Job) -> None:
             device=job.device,
             folder=job.folder,
             fingerprint=job.stamp,
+            engine=job.engine,
         )
     artifacts.save_model(job.path("model.safetensors"), model)
