@@ -80,7 +80,7 @@ class Project:
     def command(self, *arguments: str, **changes: Any) -> list[str]:
         """The command that runs Snakemake on the study, with some of its keys changed."""
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study | changes))
-        return ["snakemake", "--configfile", "study.yaml", *arguments]
+        return ["snakemake", *arguments, "--configfile", "study.yaml"]
 
     def run(self, *arguments: str, **changes: Any) -> str:
         """Run Snakemake; it must succeed."""

@@ -60,6 +60,13 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
+def failed(project: Project, *arguments: str, **changes: object) -> str:
+    """What Snakemake prints; it must fail."""
+    done = project.snakemake(*arguments, **changes)
+    assert done.returncode == 1, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def follow_the_advice(project: Project, printed: str) -> None:
     """Delete what a message says is to be deleted."""
     (folder,) = set(re.findall(r"; delete (\S+) and run snakemake again", printed))
@@ -80,68 +87,59 @@ def test_each_job_has_a_gpu_of_its_own(project: Project) -> None:
         assert all(times[i][1] <= times[i + 1][0] for i in range(len(times) - 1))
 
 
-def test_a_damaged_artifact_is_made_again_as_advised(project: Project) -> None:
-    """A network that a missing prediction needs, and a score that only the drawing reads."""
-    before = (project.artifacts / "studies/tiny/results.csv").read_bytes()
+def test_a_damaged_network_is_made_again_as_advised(project: Project) -> None:
     train, infer = find(project, "train"), find(project, "infer")
-    score, ensemble = find(project, "score"), find(project, "score", uncertainties=["ensemble"])
+    before = (project.folder / train / "model.safetensors").read_bytes()
     flip_a_bit(project.folder / train / "model.safetensors")
-    flip_a_bit(project.folder / ensemble / "scores.json")
-    for folder in (infer, score):
-        shutil.rmtree(project.folder / folder)
-    (project.folder / plan(project).marker).unlink()
-
-    failed = project.snakemake()
-    assert failed.returncode == 1
-    printed = failed.stdout + failed.stderr
-    assert f"infer: {train}/model.safetensors is not the file that was written; " in printed, printed
+    shutil.rmtree(project.folder / infer)
+    printed = failed(project, f"{infer}/manifest.json")
+    assert f"infer: {train}/model.safetensors is not the file that was written; " in printed
     follow_the_advice(project, printed)
-
-    failed = project.snakemake()
-    assert failed.returncode == 1
-    printed = failed.stdout + failed.stderr
-    assert f"plot: {ensemble}/scores.json is not the file that was written; " in printed
-    follow_the_advice(project, printed)
-
-    project.run()
-    assert (project.artifacts / "studies/tiny/results.csv").read_bytes() == before
+    project.run(f"{infer}/manifest.json")
+    assert (project.folder / train / "model.safetensors").read_bytes() == before
     assert project.call("pipeline", "verify").returncode == 0
 
 
-def test_a_stale_backup_that_snakemake_puts_back_is_found_out(project: Project) -> None:
+def test_damaged_scores_are_never_drawn(project: Project) -> None:
     before = (project.artifacts / "studies/tiny/results.csv").read_bytes()
+    score = find(project, "score")
+    flip_a_bit(project.folder / score / "scores.json")
+    (project.folder / plan(project).marker).unlink()
+    printed = failed(project)
+    assert f"plot: {score}/scores.json is not the file that was written; " in printed
+    follow_the_advice(project, printed)
+    project.run()
+    assert (project.artifacts / "studies/tiny/results.csv").read_bytes() == before
+
+
+def test_a_stale_backup_that_snakemake_puts_back_is_found_out(project: Project) -> None:
     infer, score = find(project, "infer"), find(project, "score")
+    before = (project.folder / score / "scores.json").read_bytes()
     backup = project.folder / ".snakemake/backups" / infer
     shutil.copytree(project.folder / infer, backup)
     flip_a_bit(backup / "predictions.safetensors")
     for folder in (infer, score):
         shutil.rmtree(project.folder / folder)
-    (project.folder / plan(project).marker).unlink()
 
     (project.folder / infer).mkdir()
     with (project.folder / infer / paths.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        failed = project.snakemake()
-    assert f"infer: {infer} is being made by another process; wait for it, " in (
-        failed.stdout + failed.stderr
-    )
+        printed = failed(project, f"{score}/manifest.json")
+    assert f"infer: {infer} is being made by another process; wait for it, " in printed
     # What it put back stands there as if it were finished.
-    assert (project.folder / infer / "predictions.safetensors").exists()
-    failed = project.snakemake()
-    assert failed.returncode == 1
-    follow_the_advice(project, failed.stdout + failed.stderr)
-    project.run()
-    assert (project.artifacts / "studies/tiny/results.csv").read_bytes() == before
+    assert (project.folder / infer / "manifest.json").exists()
+    follow_the_advice(project, failed(project, f"{score}/manifest.json"))
+    project.run(f"{score}/manifest.json")
+    assert (project.folder / score / "scores.json").read_bytes() == before
 
 
 def test_a_failing_rerun_loses_nothing(project: Project) -> None:
     before = snapshot(project.artifacts)
     begins = "    arguments = _arguments(stage)\n"
     project.edit("job.py", begins, f'    sys.exit("told to fail")\n{begins}')
-    failed = project.snakemake("--forceall")
+    printed = failed(project, "--forceall")
     project.edit("job.py", '    sys.exit("told to fail")\n', "")
-    assert failed.returncode == 1
-    assert "told to fail" in failed.stdout + failed.stderr
+    assert "told to fail" in printed
     assert {path for path in before if not Path(path).exists()} == set()
     assert project.call("pipeline", "verify").returncode == 0
 
@@ -197,15 +195,10 @@ def test_interrupted_runs_go_on_with_the_same_command(project: Project) -> None:
     running.kill()
     running.communicate(timeout=120)
     os.kill(orphan, signal.SIGSTOP)
-    again = project.snakemake(run.target, **LONG)
-    assert again.returncode == 1
-    assert "--unlock" in again.stdout + again.stderr
+    assert "--unlock" in failed(project, run.target, **LONG)
     project.run("--unlock", run.target, **LONG)
-    again = project.snakemake(run.target, **LONG)
-    assert again.returncode == 1
-    assert (
-        f"train: {run.place} is being made by process {orphan} on " in again.stdout + again.stderr
-    )
+    maker = f"{run.place} is being made by process {orphan} on "
+    assert maker in failed(project, run.target, **LONG)
     assert not (run.folder / paths.MANIFEST).exists()
     os.kill(orphan, signal.SIGKILL)
 
@@ -225,7 +218,7 @@ def test_a_job_killed_after_its_last_write_is_done(project: Project) -> None:
     written = "        _sign(job)\n"
     project.edit("job.py", written, f"{written}        os.kill(os.getpid(), 9)\n")
     try:
-        assert project.snakemake(target, **other).returncode == 1
+        failed(project, target, **other)
     finally:
         project.edit("job.py", "        os.kill(os.getpid(), 9)\n", "")
     assert "Nothing to be done" in project.run(target, **other)
