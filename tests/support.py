@@ -65,17 +65,24 @@ class Project:
 
     def call(self, *command: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run a command of this project's python, with this project's code."""
+        process = self.start(*command, before=before)
+        printed, complained = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(command, process.returncode, printed, complained)
+
+    def start(self, *command: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own, without waiting for it."""
         environment = os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        return subprocess.run(
+        return subprocess.Popen(
             [*before, sys.executable, "-m", *command],
             cwd=self.folder,
             env=environment,
-            capture_output=True,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=600,
         )
 
     def write(self, name: str = "study", **changes: Any) -> str:
@@ -85,7 +92,11 @@ class Project:
 
     def snakemake(self, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on the study, with some of its keys changed."""
-        return self.call("snakemake", "--configfile", self.write(**changes), *arguments)
+        return self.call(*self.command(*arguments, **changes))
+
+    def command(self, *arguments: str, **changes: Any) -> list[str]:
+        """The command that runs Snakemake on the study, with some of its keys changed."""
+        return ["snakemake", *arguments, "--configfile", self.write(**changes)]
 
     def run(self, *arguments: str, **changes: Any) -> str:
         """Run Snakemake; it must succeed."""

@@ -172,8 +172,9 @@ def load_model(path: Path) -> "nn.Module":
     arrays, description = read_arrays(path)
     try:
         return rebuild(Description.from_json(description), _tensors(arrays)).eval()
-    except (PipelineError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"{path} does not hold a network: {error}; {_mend(path)}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PipelineError(f"{path} does not hold a network: {reason}; {_mend(path)}") from None
 
 
 def _tensors(arrays: Arrays) -> "dict[str, Tensor]":

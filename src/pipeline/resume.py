@@ -100,7 +100,10 @@ class Resume:
 
     def _read(self, path: Path) -> tuple[Arrays, dict[str, Any]]:
         """A resume file's content; PipelineError unless it is this training's, to the bit."""
-        arrays, position = artifacts.read_arrays(path)
+        try:
+            arrays, position = artifacts.read_arrays(path)
+        except PipelineError:
+            raise PipelineError(f"{path} is damaged") from None
         checksum = position.pop("checksum", None)
         if checksum != _checksum(arrays, position):
             raise PipelineError(f"{path} is damaged")
