@@ -10,8 +10,9 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,11 @@ class Plan:
         frozen = str(switches.get("frozen", False)).lower()
         if frozen not in ("true", "false"):
             raise PipelineError(f"frozen: {frozen!r} is not true or false")
-        artifacts = Path(str(switches.get("artifacts", "artifacts")))
-        output = Path(str(switches.get("output", artifacts)))
-        plan = cls(Study.load(content), artifacts, output, frozen == "true", whole)
+        artifacts = absolute_if_outside(Path(str(switches.get("artifacts", "artifacts"))))
+        output = absolute_if_outside(Path(str(switches.get("output", artifacts))))
+        remember = partial(_recorded_weights, artifacts) if frozen == "true" else None
+        study = Study.load(content, remember=remember)
+        plan = cls(study, artifacts, output, frozen == "true", whole)
         for combination in plan.combinations:
             plan._add(combination.score)
         if plan.frozen:
@@ -232,6 +235,11 @@ class Plan:
             raise PipelineError(f"frozen: no predictions in {self.artifacts / unique[0]}{more}")
 
 
+def absolute_if_outside(folder: Path) -> Path:
+    """A folder as it is given, unless its path climbs: Snakemake's backups would climb with it."""
+    return Path(os.path.abspath(folder)) if ".." in folder.parts else folder
+
+
 def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
     """The artifacts that a stage reads: its parents, and the data set where it looks at images."""
     parents = spec.parents()
@@ -239,3 +247,26 @@ def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
         case specs.Prune() | specs.Finetune() | specs.Infer():
             return [*parents, paths.trained(spec.model).data]
     return parents
+
+
+def _recorded_weights(root: Path, path: str) -> str:
+    """The SHA-256 of given weights, from the predictions that networks with them made."""
+    # Only needed here, and not as light as the rest of planning.
+    from pipeline import artifacts
+
+    found = set()
+    for folder in artifacts.folders(root):
+        # What was never finished, or is damaged, is nothing to go by.
+        with suppress(PipelineError):
+            spec = artifacts.recorded_spec(artifacts.read_manifest(folder))
+            if isinstance(spec, specs.Infer):
+                found |= _weights_of(spec, path)
+    if len(found) == 1:
+        return found.pop()
+    reason = f"predictions of {len(found)} files by this name" if found else "no predictions of it"
+    raise PipelineError(f"{path} is not there, and {reason} are in {root}")
+
+
+def _weights_of(spec: specs.Infer, path: str) -> set[str]:
+    trained = paths.trained(spec.model)
+    return {trained.init} if trained.init and trained.init_path == path else set()
