@@ -9,26 +9,17 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import code_identity, gpu, paths, specs
+from pipeline import code_identity, gpu, paths, specs, switches
 from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import PipelineError
 from pipeline.study import Combination, Study
-
-# How to run, apart from the study: given with `--config KEY=VALUE`, each with what reads it.
-SWITCHES: dict[str, Callable[[str], Any]] = {
-    "artifacts": Path,
-    "output": Path,
-    "frozen": lambda text: _one_of(text.lower(), ("false", "true")) == "true",
-    "device": lambda text: _one_of(text, gpu.CHOICES),
-    "jobs_per_gpu": lambda text: _positive(text),
-    "engine": Engine.parse,
-}
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -68,14 +59,10 @@ class Plan:
                 line says what.
         """
         content = dict(config)
-        settings = {
-            name: _read(name, content.pop(name), reader)
-            for name, reader in SWITCHES.items()
-            if name in content
-        }
-        if "artifacts" in settings:
-            settings.setdefault("output", settings["artifacts"])
-        plan = cls(Study.load(content), whole=whole, **settings)
+        settings = switches.taken_from(content)
+        artifacts = settings.get("artifacts", cls.artifacts)
+        remember = partial(_recorded_weights, artifacts) if settings.get("frozen") else None
+        plan = cls(Study.load(content, remember=remember), whole=whole, **settings)
         for combination in plan.combinations:
             plan._add(combination.score)
         if plan.frozen:
@@ -258,25 +245,6 @@ class Plan:
             raise PipelineError(f"frozen: no predictions in {self.artifacts / unique[0]}{more}")
 
 
-def _read(name: str, given: Any, reader: Callable[[str], Any]) -> Any:
-    try:
-        return reader(str(given))
-    except ValueError as error:
-        raise PipelineError(f"{name}: {str(given)!r} is not {error}") from None
-
-
-def _one_of(text: str, choices: Sequence[str]) -> str:
-    if text not in choices:
-        raise ValueError(f"one of {', '.join(choices)}")
-    return text
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise ValueError("a whole number above 0")
-    return int(text)
-
-
 def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
     """The artifacts that a stage reads: its parents, and the data set where it looks at images."""
     parents = spec.parents()
@@ -284,3 +252,26 @@ def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
         case specs.Prune() | specs.Finetune() | specs.Infer():
             return [*parents, paths.trained(spec.model).data]
     return parents
+
+
+def _recorded_weights(root: Path, path: str) -> str:
+    """The SHA-256 of given weights, from the predictions that networks with them made."""
+    # Only needed here, and not as light as the rest of planning.
+    from pipeline import artifacts
+
+    found = set()
+    for folder in artifacts.folders(root):
+        # What was never finished, or is damaged, is nothing to go by.
+        with suppress(PipelineError):
+            spec = artifacts.recorded_spec(artifacts.read_manifest(folder))
+            if isinstance(spec, specs.Infer):
+                found |= _weights_of(spec, path)
+    if len(found) == 1:
+        return found.pop()
+    reason = f"predictions of {len(found)} files by this name" if found else "no predictions of it"
+    raise PipelineError(f"{path} is not there, and {reason} are in {root}")
+
+
+def _weights_of(spec: specs.Infer, path: str) -> set[str]:
+    trained = paths.trained(spec.model)
+    return {trained.init} if trained.init and trained.init_path == path else set()
