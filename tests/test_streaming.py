@@ -44,7 +44,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
 
 @pytest.fixture
 def data(make_folder: MakeFolder) -> StreamedDataset:
-    return imagefolder.load(make_folder(), image_size=32)
+    return imagefolder.load(make_folder(), crop_size=32)
 
 
 def epoch(data: StreamedDataset, number: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -104,7 +104,7 @@ def test_without_augmentation_images_are_those_of_evaluation(data: StreamedDatas
 
 def test_evaluation_is_torchvisions(make_folder: MakeFolder) -> None:
     root = make_folder()
-    data = imagefolder.load(root, image_size=24, resize=30)
+    data = imagefolder.load(root, crop_size=24, resize_size=30)
     theirs = transforms.Compose([
         transforms.Resize(30), transforms.CenterCrop(24), transforms.ToTensor(),
         transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
@@ -149,7 +149,7 @@ def traits(images: Tensor) -> dict[str, list[float]]:
 
 def test_augmentation_has_torchvisions_distribution(tmp_path: Path) -> None:
     root = gradient(tmp_path / "pictures")
-    data = imagefolder.load(root, image_size=16)
+    data = imagefolder.load(root, crop_size=16)
     unscaled = torch.tensor(data.std)[:, None, None], torch.tensor(data.mean)[:, None, None]
     batches = training_batches(data, Recipe(1, batch_size=100), 0, CPU)
     ours = torch.cat([images * unscaled[0] + unscaled[1] for images, _ in batches.epoch(0)])
@@ -245,7 +245,7 @@ from pipeline.training import fit
 torch.set_num_threads(2)
 torch.manual_seed(0)
 model = build("resnet18", 2, width=1 / 32)
-data = imagefolder.load(Path(sys.argv[1]), image_size=32)
+data = imagefolder.load(Path(sys.argv[1]), crop_size=32)
 print("ready", flush=True)
 try:
     fit(model, data, Recipe(10**6, batch_size=4, lr=0.01), seed=0, folder=Path(sys.argv[2]))

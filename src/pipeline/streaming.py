@@ -89,7 +89,7 @@ class Decoded(Dataset[Tensor]):
         self.transform = (
             v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
             if augment
-            else v2.Compose([v2.Resize(data.resize, antialias=True), v2.CenterCrop(size)])
+            else v2.Compose([v2.Resize(data.resize_size, antialias=True), v2.CenterCrop(size)])
         )
 
     def __getitems__(self, wanted: Sequence[Wanted]) -> Tensor | str:

@@ -38,7 +38,7 @@ def test_files_and_labels_are_those_of_torchvision(make_folder: MakeFolder) -> N
         sizes = [(root / part.name(row)).stat().st_size for row in range(len(part))]
         assert part.sizes.tolist() == sizes
     assert data.classes == ("class0", "class1", "class2")
-    assert (data.image_size, data.resize) == (224, 256)
+    assert (data.image_size, data.resize_size) == (224, 256)
     assert data.train.ids.tolist() + data.test.ids.tolist() == list(range(34 + 9))
 
 
@@ -150,9 +150,9 @@ def test_what_does_not_fit_is_named(
 
 def test_sizes_that_do_not_fit_are_refused(make_folder: MakeFolder) -> None:
     root = make_folder()
-    assert imagefolder.load(root, image_size=64).resize == 73
-    with pytest.raises(PipelineError, match="resize is 100, expected at least image_size 224"):
-        imagefolder.load(root, resize=100)
+    assert imagefolder.load(root, crop_size=64).resize_size == 73
+    with pytest.raises(PipelineError, match="resize_size is 100, not at least crop_size 224"):
+        imagefolder.load(root, resize_size=100)
 
 
 def lay_out_imagenet(root: Path, classes: list[str]) -> Path:
@@ -169,7 +169,7 @@ def test_imagenet_has_readable_names(tmp_path: Path) -> None:
     data.check()
     assert data.classes == tuple(ResNet18_Weights.IMAGENET1K_V1.meta["categories"])
     assert (data.classes[0], data.classes[-1]) == ("tench", "toilet tissue")
-    assert (data.image_size, data.resize) == (224, 256)
+    assert (data.image_size, data.resize_size) == (224, 256)
     assert (data.mean, data.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
