@@ -9,7 +9,10 @@ needs one of them, there is one less; with none, images are decoded in between.
 """
 
 import ctypes
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,7 +89,7 @@ class Decoded(Dataset[Tensor]):
         self.transform = (
             v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
             if augment
-            else v2.Compose([v2.Resize(data.resize, antialias=True), v2.CenterCrop(size)])
+            else v2.Compose([v2.Resize(data.resize_size, antialias=True), v2.CenterCrop(size)])
         )
 
     def __getitems__(self, wanted: Sequence[Wanted]) -> Tensor | str:
@@ -168,17 +171,29 @@ def _as_it_is(batch: Any) -> Any:
 def _start_worker(number: int) -> None:
     """Leave signals to the main process, which still needs its workers to end in order.
 
-    A main process that is killed takes its workers with it, since these hold its locks.
+    A cluster sends SIGTERM to all processes of a job; a worker obeys only its own main process.
+    When this is killed, the worker goes too, since it holds its locks.
     """
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        threading.Thread(target=_obey_main_process, daemon=True).start()
     if hasattr(prctl := ctypes.CDLL(None), "prctl"):
         prctl.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _obey_main_process() -> None:
+    main = multiprocessing.parent_process()
+    while main is not None and signal.sigwaitinfo({signal.SIGTERM}).si_pid != main.pid:
+        pass
+    os._exit(0)
+
+
 def _checked(loader: DataLoader[Tensor], device: torch.device) -> Iterator[Tensor]:
     """Batches uint8 [B, 3, H, W], channels last, on the device; a worker's error is raised here."""
+    # Every thread of a worker that is started now has the signal blocked, too.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     batches = iter(loader)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     while True:
         try:
             batch: Tensor | str | None = next(batches, None)

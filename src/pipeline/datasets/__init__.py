@@ -131,7 +131,7 @@ class StreamedDataset(_Normalised):
         mean: Mean of each channel, of pixels in [0, 1].
         std: Standard deviation of each channel.
         image_size: Height and width of the images in pixels, once decoded.
-        resize: The shorter side of a test picture, in pixels, before its centre is cropped.
+        resize_size: The shorter side of a test picture, in pixels, before its centre is cropped.
         source: What the files were: how many, and a checksum of their names, sizes and labels.
         root: The folder that the file names are relative to.
         decoder: What decodes JPEG files: ``pillow`` or ``simplejpeg``.
@@ -143,7 +143,7 @@ class StreamedDataset(_Normalised):
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     image_size: int
-    resize: int
+    resize_size: int
     source: str = ""
     root: Path = Path()
     decoder: str = "pillow"
@@ -157,10 +157,9 @@ class StreamedDataset(_Normalised):
                 raise PipelineError(f"the {name} set's names must be uint8 [N, L]; found {found}")
             if not len(part.names) == len(part.sizes) == len(part.labels) == len(part.ids):
                 raise PipelineError(f"the {name} set's names, labels and ids differ in number")
-        if not 0 < self.image_size <= self.resize:
-            raise PipelineError(
-                f"resize is {self.resize}, expected at least image_size {self.image_size}"
-            )
+        if not 0 < self.image_size <= self.resize_size:
+            sizes = f"{self.image_size} and {self.resize_size}"
+            raise PipelineError(f"images of {sizes} pixels, once cropped and before")
 
 
 AnyDataset = Dataset | StreamedDataset

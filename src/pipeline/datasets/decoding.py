@@ -43,12 +43,17 @@ def with_pillow(content: bytes) -> NDArray[np.uint8]:
 def with_simplejpeg(content: bytes) -> NDArray[np.uint8]:
     """Pixels of a JPEG file, straight into an array.
 
-    Pillow is asked where it is another kind of file, is damaged or has colours of another kind.
+    Pillow is asked where it is another kind of file, is damaged or has four colours.
     """
-    from simplejpeg import decode_jpeg
+    from simplejpeg import decode_jpeg, decode_jpeg_header
 
     try:
-        pixels: NDArray[np.uint8] = decode_jpeg(content, "RGB", fastdct=False, fastupsample=False)
+        *_, colours, _ = decode_jpeg_header(content)
+        if colours not in ("CMYK", "YCCK"):
+            pixels: NDArray[np.uint8] = decode_jpeg(
+                content, "RGB", fastdct=False, fastupsample=False
+            )
+            return pixels
     except ValueError:
-        return with_pillow(content)
-    return pixels
+        pass
+    return with_pillow(content)

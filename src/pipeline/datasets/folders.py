@@ -29,8 +29,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def read(
     root: Path,
     *,
-    image_size: int,
-    resize: int,
+    crop_size: int,
+    resize_size: int,
     decoder: str,
     mean: tuple[float, float, float] = IMAGENET_MEAN,
     std: tuple[float, float, float] = IMAGENET_STD,
@@ -39,9 +39,9 @@ def read(
 
     Args:
         root: The folder that holds both.
-        image_size: Height and width in pixels that the network gets.
-        resize: The shorter side of a test picture before its centre is cropped; 0 means as much
-            larger than `image_size` as 256 is than 224.
+        crop_size: Height and width in pixels of what the network gets.
+        resize_size: The shorter side of a test picture before its centre is cropped; 0 means as
+            much larger than `crop_size` as 256 is than 224.
         decoder: What decodes JPEG files.
         mean: Mean of each channel, of pixels in [0, 1].
         std: Standard deviation of each channel.
@@ -51,9 +51,9 @@ def read(
             decoder is not installed.
     """
     check_decoder(decoder)
-    resize = resize or round(image_size * 256 / 224)
-    if resize < image_size:
-        raise PipelineError(f"resize is {resize}, expected at least image_size {image_size}")
+    resize_size = resize_size or round(crop_size * 256 / 224)
+    if resize_size < crop_size:
+        raise PipelineError(f"resize_size is {resize_size}, not at least crop_size {crop_size}")
     train, test = (_classes(root / part) for part in ("train", "val"))
     for one, classes, other, others in (
         ("train", train, "val", test),
@@ -77,8 +77,8 @@ def read(
         classes=tuple(train),
         mean=mean,
         std=std,
-        image_size=image_size,
-        resize=resize,
+        image_size=crop_size,
+        resize_size=resize_size,
         source=f"{first + second} files, sha256 {checksum.hexdigest()}",
         root=root,
         decoder=decoder,

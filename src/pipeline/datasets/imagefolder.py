@@ -13,10 +13,10 @@ from pipeline.datasets.folders import read
 def load(
     path: Path | None = None,
     *,
-    image_size: int = 224,
-    resize: int = 0,
+    crop_size: int = 224,
+    resize_size: int = 0,
     decoder: Literal["pillow", "simplejpeg"] = "pillow",
 ) -> StreamedDataset:
     """List the images under `path`, by default ``data/imagefolder``; see `read`."""
     root = path or Path("data/imagefolder")
-    return read(root, image_size=image_size, resize=resize, decoder=decoder)
+    return read(root, crop_size=crop_size, resize_size=resize_size, decoder=decoder)

@@ -22,8 +22,8 @@ FIRST, LAST = "n01440764", "n15075141"  # tench, toilet tissue
 def load(
     path: Path | None = None,
     *,
-    image_size: int = 224,
-    resize: int = 0,
+    crop_size: int = 224,
+    resize_size: int = 0,
     decoder: Literal["pillow", "simplejpeg"] = "pillow",
 ) -> StreamedDataset:
     """List ImageNet's images under `path`, by default ``data/imagenet``; see `read`.
@@ -32,7 +32,7 @@ def load(
         PipelineError: the folders are not those of the 1,000 classes.
     """
     root = path or Path("data/imagenet")
-    data = read(root, image_size=image_size, resize=resize, decoder=decoder)
+    data = read(root, crop_size=crop_size, resize_size=resize_size, decoder=decoder)
     for name in data.classes:
         if not WNID.fullmatch(name):
             raise PipelineError(
