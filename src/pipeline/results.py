@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,10 @@ class Curves:
     metrics: dict[str, float]
 
 
+# By the names of KEYS without the member, then by metric: arrays [resamples].
+Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
+
+
 def display(name: str) -> str:
     """The name that tables and figures print; one that is not known stands for itself."""
     return NAMES.get(name, name)
@@ -116,6 +121,25 @@ def read_curves(combination: Combination) -> Curves:
             reliability=curves[f"{definition}/reliability"],
             metrics={metric: _number(number.get("value")) for metric, number in numbers.items()},
         )
+
+
+def read_resamples(combinations: Iterable[Combination]) -> Resamples:
+    """The bootstrap resamples of member 0's metrics, by its default definition.
+
+    Networks of the same data set saw the same images in the same resample. What was scored without
+    a bootstrap is left out.
+    """
+    found: Resamples = {}
+    for combination in combinations:
+        if combination.member == 0:
+            names = tuple(getattr(combination, key) for key in KEYS if key != "member")
+            with np.load(combination.curves) as curves:
+                found[names] = {
+                    key.rpartition("/")[2]: curves[key]
+                    for key in curves.files
+                    if "/resamples/" in key
+                }
+    return found
 
 
 def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
