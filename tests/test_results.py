@@ -230,6 +230,12 @@ def test_members_have_a_mean_and_a_standard_deviation(
         ["AUSE", "L1", "MSP", "0.0400 ± 0.0000"],
     ]
     assert table.numbers["count"].tolist() == [3, 3]
+    # Members that were resampled have an interval; where all draws agree it is a point.
+    names = ("digits", "resnet18", "l1", 0.5, "msp")
+    resamples = {(*names, member): {"ause": np.full(50, 0.05)} for member in range(3)}
+    resampled = tables.member_table(frame, "digits", "resnet18", ["accuracy", "ause"], resamples)
+    assert resampled.rows[0] == table.rows[0]
+    assert resampled.rows[1][3] == "0.0400 ± 0.0000 [0.0500, 0.0500]"
     # The other tables go on showing member 0.
     shown = tables.accuracy_table(frame, "digits", "resnet18", "ause")
     assert shown.rows[0][3] == "80.00/0.400"
@@ -359,17 +365,21 @@ def test_most_of_the_papers_variances_rank_no_better_than_chance() -> None:
     assert "in 49 of 75 cells" in caption
 
 
-def test_resamples_are_those_of_member_0(tmp_path: Path) -> None:
+def test_resamples_are_read_member_by_member(tmp_path: Path) -> None:
     found = []
     for member, draws in ((0, [0.1, 0.2]), (1, [0.3, 0.4])):
         scored = combination(tmp_path, "l1", 0.5, "msp", member=member, msp=numbers(0.9, 0.1, 0.2))
         found.append(replace(scored, curves=tmp_path / f"{member}.npz"))
         arrays = {"msp/resamples/ause": draws, "msp/predicted": [0.0]}
         np.savez(found[-1].curves, **{name: np.array(each) for name, each in arrays.items()})
-    key = ("digits", "resnet18", "l1", 0.5, "msp")
-    (resamples,) = (read := results.read_resamples(found)).values()
-    assert read.keys() == {key}
-    assert {metric: each.tolist() for metric, each in resamples.items()} == {"ause": [0.1, 0.2]}
+    names = ("digits", "resnet18", "l1", 0.5, "msp")
+    read = results.read_resamples(found)
+    assert {
+        key: {m: each.tolist() for m, each in value.items()} for key, value in read.items()
+    } == {
+        (*names, 0): {"ause": [0.1, 0.2]},
+        (*names, 1): {"ause": [0.3, 0.4]},
+    }
 
 
 def test_curves_belong_to_the_default_definition(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def resampled(
 ) -> Resamples:
     """Resamples of the AUSE, one array a network."""
     return {
-        ("digits", "resnet18", pruner, sparsity, uncertainty): {"ause": each}
+        ("digits", "resnet18", pruner, sparsity, uncertainty, 0): {"ause": each}
         for (pruner, sparsity, _, _), each in zip(networks, ause, strict=True)
     }
 
@@ -85,7 +85,7 @@ def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
     for pruner, sparsity, errors in (("none", 0.0, wrong), ("l1", 0.4, more)):
         p = np.where(errors[:, None], [0.3, 0.7], [0.7, 0.3])
         found = bootstrap(Outcomes.of(p, labels), resamples=400, seed=1)
-        draws["digits", "resnet18", pruner, sparsity, "msp"] = {"accuracy": found["accuracy"]}
+        draws["digits", "resnet18", pruner, sparsity, "msp", 0] = {"accuracy": found["accuracy"]}
         rows.append((pruner, sparsity, 1 - errors.mean(), 0.1))
     unpruned, pruned = (each["accuracy"] for each in draws.values())
     assert np.quantile(pruned, 0.975) > np.quantile(unpruned, 0.025)  # the intervals overlap

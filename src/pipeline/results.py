@@ -100,7 +100,7 @@ class Curves:
     metrics: dict[str, float]
 
 
-# By the names of KEYS without the member, then by metric: arrays [resamples].
+# By the names of KEYS, then by metric: arrays [resamples].
 Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
 
 
@@ -124,21 +124,17 @@ def read_curves(combination: Combination) -> Curves:
 
 
 def read_resamples(combinations: Iterable[Combination]) -> Resamples:
-    """The bootstrap resamples of member 0's metrics, by its default definition.
+    """The bootstrap resamples of the metrics, by the default definition; none where there are none.
 
-    Networks of the same data set saw the same images in the same resample. What was scored without
-    a bootstrap is left out.
+    Networks of the same data set saw the same images in the same resample.
     """
     found: Resamples = {}
     for combination in combinations:
-        if combination.member == 0:
-            names = tuple(getattr(combination, key) for key in KEYS if key != "member")
-            with np.load(combination.curves) as curves:
-                found[names] = {
-                    key.rpartition("/")[2]: curves[key]
-                    for key in curves.files
-                    if "/resamples/" in key
-                }
+        names = tuple(getattr(combination, key) for key in KEYS)
+        with np.load(combination.curves) as curves:
+            found[names] = {
+                key.rpartition("/")[2]: curves[key] for key in curves.files if "/resamples/" in key
+            }
     return found
 
 

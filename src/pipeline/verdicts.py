@@ -44,10 +44,10 @@ class Estimate:
     def of(
         cls, networks: pd.DataFrame, metric: str, resamples: Mapping[tuple[Any, ...], Any]
     ) -> "Estimate":
-        """A metric of every network."""
+        """A metric of every network, of member 0."""
         value = networks[metric].to_numpy(dtype=float)
         found = [
-            resamples.get(names, {}).get(metric)
+            resamples.get((*names, 0), {}).get(metric)
             for names in networks[KEYS].itertuples(index=False, name=None)
         ]
         count = max((len(each) for each in found if each is not None), default=1)

@@ -15,7 +15,7 @@ costs no sort of its own.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.metrics.bootstrap import bootstrap, percentile_interval
+from pipeline.metrics.bootstrap import bootstrap, percentile_interval, resample_members
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import (
@@ -51,6 +51,7 @@ __all__ = [
     "percentile_interval",
     "random_level",
     "reliability_bins",
+    "resample_members",
     "sparsification_areas",
     "sparsification_curves",
 ]

@@ -21,7 +21,7 @@ from pipeline import comparison, paths, results, tables
 from pipeline.errors import PipelineError
 from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
 from pipeline.plan import Plan
-from pipeline.results import UNPRUNED, Combination
+from pipeline.results import UNPRUNED, Combination, Resamples
 from pipeline.tables import Table, stem
 
 READING = """# Results
@@ -107,7 +107,8 @@ def plot(
         files = style.save(figure, folder / "figures" / name, formats, dpi)
         written += files
         page.append(f"![{name}](figures/{files[-1].name})")
-    if compared := comparison.tables(frame, results.read_resamples(combinations)):
+    resamples = results.read_resamples(combinations)
+    if compared := comparison.tables(frame, resamples):
         page.append(comparison.report(compared))
     both = comparison.beside_published(frame)
     if not both.empty:
@@ -115,7 +116,7 @@ def plot(
         results.write_csv(both, folder / "comparison.csv")
         written += [folder / "comparison.md", folder / "comparison.csv"]
     page.append("## Tables")
-    for table in _tables(frame, metrics):
+    for table in _tables(frame, metrics, resamples):
         written += table.write(folder / "tables")
         page.append(f"### {table.name}\n\n{table.markdown()}")
     results.write_csv(frame, folder / "results.csv")
@@ -172,7 +173,7 @@ def _figures(
             yield f"{name}-reliability", reliability.draw(examples)
 
 
-def _tables(frame: pd.DataFrame, metrics: Sequence[str]) -> Iterator[Table]:
+def _tables(frame: pd.DataFrame, metrics: Sequence[str], resamples: Resamples) -> Iterator[Table]:
     """Every table that has something to say."""
     yield tables.sizes(frame)
     yield tables.sizes(frame, "macs")
@@ -186,7 +187,7 @@ def _tables(frame: pd.DataFrame, metrics: Sequence[str]) -> Iterator[Table]:
         if not here["default"].all():
             yield tables.definition_table(frame, *network)
         if (here["member"] > 0).any():
-            yield tables.member_table(frame, *network, ["accuracy", *metrics])
+            yield tables.member_table(frame, *network, ["accuracy", *metrics], resamples)
         yield tables.metric_table(frame, *network)
 
 
