@@ -1,4 +1,4 @@
-"""The textbook loop, the baseline of this project's claims: what trainings in this field start from.
+"""The textbook loop, the baseline of claims: what trainings of this field start from.
 
 After the recipe of kuangliu/pytorch-cifar: PIL images and torchvision's transforms in two loader
 workers, float32, `torch.optim.SGD`, a cosine that is stepped once an epoch, and the loss read back

@@ -44,6 +44,10 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # A disk that is full does not say whose.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -125,8 +129,18 @@ def _expect(path: Path, arrays: Arrays, *names: str) -> None:
 
 
 def save_model(path: Path, model: "nn.Module") -> None:
-    """Write a network's tensors, and in words how to build it."""
+    """Write a network's tensors, and in words how to build it.
+
+    Raises:
+        PipelineError: numbers in it are not finite: the last step of its training diverged.
+    """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise PipelineError(
+                f"training diverged: {name} holds numbers that are not finite; a lower lr or a "
+                "longer warm-up may help"
+            )
     write_arrays(path, arrays, model.description.to_json())  # type: ignore[operator, union-attr]
 
 

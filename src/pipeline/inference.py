@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.datasets import Dataset
 from pipeline.errors import PipelineError
-from pipeline.models.dropout import has_dropout, sampling
+from pipeline.models.dropout import has_dropout, sampling, splits_passes
 from pipeline.progress import track
 
 
@@ -45,6 +45,7 @@ def predict(
     model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = max(1, batch_size // samples)
     passes = torch.arange(samples, device=device)
+    repeats = 1 if samples == 1 or splits_passes(model) else samples
     logits = []
     steps = range(0, len(data.test), images)
     for start in track(steps, "predicted batches", len(steps)):
@@ -57,6 +58,6 @@ def predict(
         else:
             ids = data.test.ids[part].to(device).repeat(samples)
             with sampling(model, seed, ids, passes.repeat_interleave(count)):
-                out = model(batch.repeat(samples, 1, 1, 1))
+                out = model(torch.cat([batch] * repeats))
         logits.append(out.float().reshape(samples, count, -1).cpu())
     return torch.cat(logits, dim=1)

@@ -8,14 +8,17 @@ paper as well. Every number is a fraction (an accuracy of .78, an AUSE of .0319)
 undefined is NaN.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from pipeline import artifacts
+from pipeline.errors import PipelineError
 
 UNPRUNED = "none"
 PRINTED = "printed"
@@ -110,17 +113,25 @@ def display(name: str) -> str:
 
 
 def read_curves(combination: Combination) -> Curves:
-    """The curves of one combination, with the metrics that belong to them."""
-    scores = json.loads(combination.scores.read_text(encoding="utf-8"))
-    definition = scores["default"]
-    numbers = scores["definitions"][definition]
-    with np.load(combination.curves) as curves:
-        return Curves(
-            predicted=curves[f"{definition}/predicted"],
-            oracle=curves[f"{definition}/oracle"],
-            reliability=curves[f"{definition}/reliability"],
-            metrics={metric: _number(number.get("value")) for metric, number in numbers.items()},
+    """The curves of one combination, with the metrics that belong to them.
+
+    Raises:
+        PipelineError: a file is missing, damaged or foreign.
+    """
+    scores = artifacts.read_json(combination.scores)
+    with _refusing(combination.scores):
+        definition = scores["default"]
+        numbers = scores["definitions"][definition].items()
+        metrics = {metric: _number(number.get("value")) for metric, number in numbers}
+    path = combination.curves
+    with _refusing(path), np.load(path, allow_pickle=False) as curves:
+        predicted, oracle, reliability = (
+            curves[f"{definition}/{name}"].astype(float, casting="safe")
+            for name in ("predicted", "oracle", "reliability")
         )
+        if not (predicted.shape == oracle.shape == (predicted.size,) and reliability.shape[1] == 3):
+            raise ValueError("shapes")
+    return Curves(predicted, oracle, reliability, metrics)
 
 
 def read_resamples(combinations: Iterable[Combination]) -> Resamples:
@@ -143,26 +154,52 @@ def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
 
     Parameters and MACs are means over the models that predicted together. Rows are sorted by
     :data:`KEYS`: sparsities ascend, names stay in the order in which they first came.
+
+    Raises:
+        PipelineError: a combination's scores are missing, damaged or foreign.
     """
     rows = []
     for combination in combinations:
-        scores = json.loads(combination.scores.read_text(encoding="utf-8"))
-        models = scores["models"]
-        common = {key: getattr(combination, key) for key in KEYS} | {
-            "samples": scores["samples"],
-            "images": scores["images"],
-            "parameters": sum(model["parameters"] for model in models) / len(models),
-            "macs": sum(model["macs"] for model in models) / len(models),
-        }
-        rows += [
-            common
-            | {"definition": definition, "default": definition == scores["default"]}
-            | {"metric": metric}
-            | {bound: _number(number.get(bound)) for bound in ("value", "low", "high")}
-            for definition, metrics in scores["definitions"].items()
-            for metric, number in metrics.items()
-        ]
+        scores = artifacts.read_json(combination.scores)
+        with _refusing(combination.scores):
+            rows += _rows(combination, scores)
     return _sorted(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def _rows(combination: Combination, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    models, default = scores["models"], scores["default"]
+    if default not in scores["definitions"]:
+        raise KeyError(default)
+    common = {key: getattr(combination, key) for key in KEYS} | {
+        "samples": int(scores["samples"]),
+        "images": int(scores["images"]),
+        "parameters": sum(model["parameters"] for model in models) / len(models),
+        "macs": sum(model["macs"] for model in models) / len(models),
+    }
+    return [
+        common
+        | {"definition": definition, "default": definition == default}
+        | {"metric": metric}
+        | {bound: _number(number.get(bound)) for bound in ("value", "low", "high")}
+        for definition, metrics in scores["definitions"].items()
+        for metric, number in metrics.items()
+    ]
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged or foreign file leads to into one line that names it.
+
+    Reading an ``.npz`` alone can end in a dozen kinds of errors, of numpy, zipfile and zlib.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing") from None
+    except Exception:
+        raise PipelineError(
+            f"{path} does not hold scores; delete {path.parent} and run snakemake again"
+        ) from None
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

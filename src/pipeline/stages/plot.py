@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import comparison, paths, results, tables
+from pipeline import artifacts, comparison, paths, results, tables
 from pipeline.errors import PipelineError
 from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
 from pipeline.plan import Plan
@@ -48,10 +48,16 @@ in the form of its Figures 2 to 4, 6 and 7.
 
 
 def run(plan: Plan) -> list[Path]:
-    """Draw the study of a plan; the marker that says so comes last, and only one is there."""
+    """Draw the study of a plan; the marker that says so comes last, and only one is there.
+
+    Raises:
+        PipelineError: scores are missing or are not what was written.
+    """
     folder, root = plan.study_folder, plan.root("score")
     for marker in folder.glob(".plot~*"):
         marker.unlink()
+    for each in plan.combinations:
+        artifacts.check(root / paths.folder(each.score), each.score)
     combinations = [
         Combination(
             dataset=each.dataset,

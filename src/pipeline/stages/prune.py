@@ -31,7 +31,7 @@ def run(spec: specs.Prune, job: Job) -> None:
             seed=seed,
             device=job.device,
             folder=job.folder,
-            fingerprint=spec.fingerprint,
+            fingerprint=job.stamp,
             **options,
         )
     else:

@@ -38,6 +38,6 @@ def run(spec: specs.Train, job: Job) -> None:
             seed=derive_seed(spec.seed, spec.kind, spec.member, "train"),
             device=job.device,
             folder=job.folder,
-            fingerprint=spec.fingerprint,
+            fingerprint=job.stamp,
         )
     artifacts.save_model(job.path("model.safetensors"), model)
