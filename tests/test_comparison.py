@@ -58,8 +58,8 @@ def test_the_definition_nearest_to_the_papers_is_marked() -> None:
     assert [row[:3] for row in table.rows] == 3 * [["CIFAR-100", "ResNet18", "Deep ensemble"]]
     assert [row[3:] for row in table.rows] == [
         ["the paper's", "0.8134", "0.1898", "1.1298", "0.1199"],
-        ["variance of the logits", "0.8134", "0.2100 (nearest)", "1.2500 (nearest)", "0.1400"],
-        ["variance of the probabilities", "0.8134", "0.0600", "0.3572", "0.1000 (nearest)"],
+        ["variance of the logits", "0.8134", "0.2100 (nearer)", "1.2500 (nearer)", "0.1400"],
+        ["variance of the probabilities", "0.8134", "0.0600", "0.3572", "0.1000 (nearer)"],
     ]
     assert "published-definitions" in [each.name for each in comparison.tables(frame)]
     # Nothing is open of a method that has one definition, or of a network that the paper lacks.

@@ -155,8 +155,8 @@ def test_sizes_group_pruners_that_leave_as_much(study: list[Combination], tmp_pa
     table = tables.sizes(frame)
     assert table.header == ["Dataset", "Architecture", "Pruner", "s = 0", "s = 0.5"]
     assert table.rows == [
-        ["digits", "ResNet18", "L1, HRank", "4.00", "1.00"],
-        ["digits", "ResNet18", "ResRep", "4.00", "2.00"],
+        ["Digits", "ResNet18", "L1, HRank", "4.00", "1.00"],
+        ["Digits", "ResNet18", "ResRep", "4.00", "2.00"],
     ]
     assert tables.sizes(frame, "macs").rows[0][-1] == "7.03"
 
@@ -210,7 +210,7 @@ def test_interval_table_shows_bounds_where_there_are_some(study: list[Combinatio
 def test_definitions_are_means_over_the_pruners(study: list[Combination]) -> None:
     table = tables.definition_table(results.tidy(study), "digits", "resnet18")
     assert table.rows == [
-        ["MSP", "MSP", "0.0200 (0.20)", "0.0400 (0.25)"],
+        ["MSP", "1 − p[ŷ]", "0.0200 (0.20)", "0.0400 (0.25)"],
         ["Deep ensemble", "logits", "0.1000 (1.25)", "0.0750 (0.50)"],
         ["Deep ensemble", "entropy", "–", "0.0300 (0.19)"],
     ]

@@ -18,6 +18,9 @@ from pipeline.results import UNPRUNED, Resamples, display, published
 from pipeline.tables import MISSING, Table, stem
 from pipeline.verdicts import KEYS, METRICS, NETWORK, NOT_TESTABLE, Judgement, judge
 
+# How the paper may have meant the variance over networks or passes (Eq. 6).
+VARIANCES = ("logit_variance", "probability_variance")
+
 VERDICTS = """## The paper's claims
 
 Each claim of the paper is read as a statement about pairs of networks, such as one network at two
@@ -68,17 +71,17 @@ def as_a_study(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside_published_definitions(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each definition's values for an unpruned network that the paper has, one row a definition.
+    """Both variances' values for an unpruned network that the paper has, one row a definition.
 
     The columns are dataset, architecture, uncertainty, definition, accuracy, ause, ece, and
     ``ause_over_random`` by the closed form −(1 − e)·ln(1 − e) of a random order's AUSE at the error
     rate e, which is all that can be had of printed rows; then the paper's, as ``published_...``.
-    Left out are methods that were scored by a single definition, and those of one sample.
+    Left out is what was not scored by both.
     """
     keys = [*NETWORK, "uncertainty"]
-    unpruned = frame[(frame["sparsity"] == 0) & (frame["member"] == 0) & (frame["samples"] > 1)]
-    own = _wide(unpruned, [*keys, "definition"])
-    own = own[own.groupby(keys)["definition"].transform("size") > 1]
+    unpruned = frame[(frame["sparsity"] == 0) & (frame["member"] == 0)]
+    own = _wide(unpruned[unpruned["definition"].isin(VARIANCES)], [*keys, "definition"])
+    own = own[own.groupby(keys)["definition"].transform("size") == len(VARIANCES)]
     printed = as_a_study(published())
     printed = _wide(printed[printed["sparsity"] == 0], keys)
     both = own.merge(printed, on=keys, suffixes=("", "_published"))
@@ -111,6 +114,7 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
     rows = [
         [own.claim.section, own.claim.text, own.verdict, own.evidence, its.verdict, its.evidence]
         for own, its in zip(here, paper, strict=True)
+        if own.verdict != NOT_TESTABLE
     ]
     numbers = [
         {"section": own.claim.section, "claim": own.claim.text, "metric": metric, "expected": what}
@@ -122,7 +126,8 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
     header = ["Section", "Claim", "Here", "Pairs here", "In the paper's tables", "Pairs there"]
     caption = (
         "The paper's claims: in which section they stand, the verdicts, and how many pairs of "
-        "networks do as claimed."
+        f"networks do as claimed. {len(here) - len(rows)} of {len(here)} claims are left out: this "
+        "study has no such networks."
     )
     return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
 
@@ -145,28 +150,28 @@ def published_claims() -> Table:
 
 
 def definition_table(both: pd.DataFrame) -> Table:
-    """Which definition of the uncertainty comes nearest to the paper's numbers."""
+    """Which variance comes nearer to the paper's numbers."""
     keys = [*NETWORK, "uncertainty"]
     shown = ("ause", "ause_over_random", "ece")
     rows = []
     for names, group in both.groupby(keys, sort=False):
-        nearest = {m: (group[m] - group[f"published_{m}"]).abs().idxmin() for m in shown}
+        nearer = {m: (group[m] - group[f"published_{m}"]).abs().idxmin() for m in shown}
         accuracy = group[["published_accuracy", "accuracy"]].iloc[0]
         paper = [_cell(group[f"published_{metric}"].iloc[0]) for metric in shown]
         rows.append([*map(_display, names), "the paper's", _cell(accuracy.iloc[0]), *paper])
         for index, record in group.iterrows():
             own = [
-                _cell(record[metric]) + (" (nearest)" if nearest[metric] == index else "")
+                _cell(record[metric]) + (" (nearer)" if nearer[metric] == index else "")
                 for metric in shown
             ]
             definition = _display(record["definition"])
             rows.append([*map(_display, names), definition, _cell(accuracy.iloc[1]), *own])
     header = [*map(str.capitalize, keys), "Definition", *map(display, ("accuracy", *shown))]
     caption = (
-        "Which definition of the uncertainty the paper used is not said. Here are its unpruned "
-        "networks, and this study's by each definition, the nearest value marked. AUSE and ECE "
-        "depend on the accuracy, so where accuracies differ much the mark says little; AUSE ÷ "
-        "random (here for all in closed form, −a·ln a at the accuracy a) depends on it less."
+        "Is the paper's uncertainty the variance of logits or of probabilities? It does not say. "
+        "Here are its unpruned networks and this study's, with the nearer value marked. Both AUSE "
+        "and ECE depend on the accuracy, so where accuracies differ much the mark says little; "
+        "AUSE ÷ random (here for all in closed form, −a·ln a at the accuracy a) depends on it less."
     )
     return Table("published-definitions", caption, header, rows, both, labels=4)
 

@@ -24,6 +24,7 @@ UNPRUNED = "none"
 PRINTED = "printed"
 
 NAMES = {
+    "digits": "Digits",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "imagenet": "ImageNet",
@@ -64,6 +65,9 @@ NAMES = {
     "classwise_ece": "Classwise ECE",
     "macs": "MACs",
 }
+
+# What definitions are called that share their name with a method.
+DEFINITIONS = {"msp": "1 − p[ŷ]"}
 
 # What tells one scored combination from another, in the order in which tables and figures sort.
 KEYS = ["dataset", "architecture", "pruner", "sparsity", "uncertainty", "member"]
@@ -107,9 +111,10 @@ class Curves:
 Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
 
 
-def display(name: str) -> str:
+def display(name: str, column: str = "") -> str:
     """The name that tables and figures print; one that is not known stands for itself."""
-    return NAMES.get(name, name)
+    names = NAMES | DEFINITIONS if column == "definition" else NAMES
+    return names.get(name, name)
 
 
 def read_curves(combination: Combination) -> Curves:

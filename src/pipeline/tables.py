@@ -309,7 +309,10 @@ def _by_sparsity(
         row[record["sparsity"]] = cell({str(key): value for key, value in record.items()})
     header = [*map(str.capitalize, labels), *(f"s = {sparsity:g}" for sparsity in sparsities)]
     return header, [
-        [*map(display, names), *(cells.get(sparsity, MISSING) for sparsity in sparsities)]
+        [
+            *(display(name, label) for name, label in zip(names, labels, strict=True)),
+            *(cells.get(sparsity, MISSING) for sparsity in sparsities),
+        ]
         for names, cells in found.items()
     ]
 

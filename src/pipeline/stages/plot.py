@@ -26,14 +26,24 @@ from pipeline.tables import Table, stem
 
 READING = """# Results
 
-- Accuracy, AUSE and ECE are fractions, except where a caption says otherwise.
-- AUSE and ECE: lower is better. An AUSE says little without that of a random order of the same
-  images: AUSE ÷ random is 0 for the oracle's order and 1 for chance. A dagger in tables and a
-  hollow marker in figures mark an uncertainty that ranks the images no better than chance.
-- Sparsity 0 is the same unpruned network for every pruner.
-- Intervals resample the test images. They hold for these trained networks and do not tell how far
-  another training would land.
-- `results.csv` has every number, of every definition of uncertainty and every member."""
+- *AUSE*, the area under the sparsification error, says how well the uncertainty ranks the images;
+  *ECE*, the expected calibration error, how well the confidence matches the accuracy. Both are
+  fractions, except where a caption says otherwise; lower is better.
+- An AUSE says little without that of a random order of the same images: *AUSE ÷ random* is 0 for
+  the oracle's order and 1 for chance. A dagger in tables and a hollow marker in figures mark an
+  uncertainty that ranks the images no better than chance.
+- The uncertainty of *MSP*, the maximum softmax probability, is 1 − p[ŷ]: p are the probabilities,
+  ŷ is the predicted class. That of the deep ensemble and of MC dropout is the variance over
+  networks or passes, by default of the logits. The ECE of these takes 1 − the
+  uncertainty, scaled to [0, 1], for the confidence, as the paper does; *ECE of p[ŷ]* is the
+  ordinary one.
+- *BN* prunes by the scale of the batch norm. Sparsity 0 is the same unpruned network for every
+  pruner.
+- Intervals are 95 % bootstrap intervals over the test images. They hold for these trained networks
+  and do not tell how far another training would land. The ECE of resamples is higher than that of
+  the images themselves, so its intervals lie high.
+- `results.csv` has every number, of every definition of uncertainty and every member. What is not
+  explained here is in the project's `docs/methods.md`."""
 
 READING_PUBLISHED = """# The paper's own numbers
 
