@@ -22,14 +22,15 @@ def content(name: str) -> dict[str, Any]:
 
 
 # Both networks of the paper: 5 members and the one with dropout, 5 pruners (4 of them fine-tune),
-# 4 sparsities; 3 uncertainty methods, each unpruned and for the 5 × 4 pruned networks.
+# 4 sparsities; 2 uncertainty methods and MSP of each member, each unpruned and for the 5 × 4 pruned
+# networks.
 GRID = {
     "data": 1,
     "train": 2 * 6,
     "prune": 2 * 6 * 5 * 4,
     "finetune": 2 * 6 * 4 * 4,
     "infer": 2 * 6 * 21,
-    "score": 2 * 3 * 21,
+    "score": 2 * (2 + 5) * 21,
 }
 # One network: 2 members and the one with dropout, 5 pruners, 2 sparsities.
 QUICK = {"data": 1, "train": 3, "prune": 30, "finetune": 24, "infer": 33, "score": 33}
