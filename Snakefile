@@ -5,7 +5,6 @@ data → train → prune → fine-tune → infer → score → plot; a module of
 
 import sys
 
-from pipeline import gpu
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
 
@@ -24,8 +23,8 @@ if any(argument.startswith(("-R", "--forcerun")) for argument in sys.argv):
     sys.exit("-R makes nothing again here; use: python -m pipeline forget PLACE")
 
 # One job a device, unless told otherwise; without any, the resource is not limited.
-if gpu.visible() and "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", len(gpu.visible()))
+if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", plan.jobs_on_gpus)
 
 
 wildcard_constraints:

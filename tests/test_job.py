@@ -2,11 +2,14 @@
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline import paths, specs
 
@@ -15,7 +18,9 @@ DATA = specs.Data("digits")
 TRAIN = specs.Train(DATA, "resnet18", specs.Recipe(1, batch_size=256), (("width", 1 / 16),))
 
 
-def call(root: Path, spec: specs.AnySpec, *more: str) -> subprocess.CompletedProcess[str]:
+def call(
+    root: Path, spec: specs.AnySpec, *more: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable,
         str(SCRIPTS / f"{spec.stage}.py"),
@@ -23,7 +28,10 @@ def call(root: Path, spec: specs.AnySpec, *more: str) -> subprocess.CompletedPro
         json.dumps(spec.to_json()),
     ]
     return subprocess.run(
-        [*command, "--artifacts", str(root), *more], capture_output=True, text=True
+        [*command, "--artifacts", str(root), *more],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -99,3 +107,15 @@ def test_a_damaged_artifact_is_refused_by_its_children_and_made_again(root: Path
     assert "epoch 1/1" in trained.stdout
     manifest = json.loads((root / paths.folder(TRAIN) / "manifest.json").read_text())
     assert list(manifest["parents"]) == [paths.folder(DATA)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch can use the GPU that is promised")
+def test_a_promised_gpu_that_is_none_is_refused_unless_the_cpu_is_chosen(root: Path) -> None:
+    spec = replace(TRAIN, member=1)
+    done = call(root, spec, CUDA_VISIBLE_DEVICES="0")
+    assert done.returncode == 1
+    assert done.stderr.startswith("train: torch ")
+    assert "cannot use the GPU 0" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    done = call(root, spec, "--device", "cpu", CUDA_VISIBLE_DEVICES="0")
+    assert done.returncode == 0, done.stderr

@@ -133,6 +133,7 @@ def test_the_shipped_study_is_valid() -> None:
             "X_Weights.DEFAULT may mean others tomorrow",
         ),
         ({"frozen": "yes"}, "frozen: 'yes' is not true or false"),
+        ({"device": "tpu"}, "device: 'tpu' is not one of auto, cpu"),
     ],
 )
 def test_a_bad_study_gets_one_line(change: dict[str, Any], message: str) -> None:

@@ -85,6 +85,7 @@ def _arguments(stage: str) -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
+    parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
@@ -108,8 +109,9 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
         if _is_there(job):
             return
         module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
-        if getattr(module, "USES_GPU", False):
+        if getattr(module, "USES_GPU", False) and arguments.device == "auto":
             job.device = stack.enter_context(gpu.one_device())
+            gpu.check(job.device)
         module.run(spec, job)
         _sign(job)
         _write_provenance(job, time.monotonic() - begun)

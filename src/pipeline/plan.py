@@ -14,12 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline import code_identity, paths, specs
+from pipeline import code_identity, gpu, paths, specs
 from pipeline.errors import PipelineError
 from pipeline.study import Combination, Study
 
 # How to run, apart from the study: given with `--config KEY=VALUE`.
-SWITCHES = ("artifacts", "output", "frozen")
+SWITCHES = ("artifacts", "output", "frozen", "device")
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -33,12 +33,14 @@ class Plan:
         artifacts: The folder of all artifacts.
         output: Where tables and figures go, and in frozen mode new scores.
         frozen: Whether only scores, tables and figures may be made, from cached predictions.
+        device: Where networks run: ``auto``, on a GPU if there is one, or ``cpu``.
     """
 
     study: Study
     artifacts: Path = Path("artifacts")
     output: Path = Path("artifacts")
     frozen: bool = False
+    device: str = "auto"
     nodes: dict[str, specs.AnySpec] = field(default_factory=dict)
 
     @classmethod
@@ -54,9 +56,12 @@ class Plan:
         frozen = str(switches.get("frozen", False)).lower()
         if frozen not in ("true", "false"):
             raise PipelineError(f"frozen: {frozen!r} is not true or false")
+        device = str(switches.get("device", cls.device))
+        if device not in gpu.CHOICES:
+            raise PipelineError(f"device: {device!r} is not one of {', '.join(gpu.CHOICES)}")
         artifacts = Path(str(switches.get("artifacts", "artifacts")))
         output = Path(str(switches.get("output", artifacts)))
-        plan = cls(Study.load(content), artifacts, output, frozen == "true")
+        plan = cls(Study.load(content), artifacts, output, frozen == "true", device)
         for combination in plan.combinations:
             plan._add(combination.score)
         if plan.frozen:
@@ -118,9 +123,16 @@ class Plan:
         words = ["--artifacts", self.artifacts]
         if self.root(stage) != self.artifacts:
             words += ["--output", self.root(stage)]
+        if self.device != Plan.device:
+            words += ["--device", self.device]
         if self.study.plugins:
             words += ["--plugins", *self.study.plugins]
         return shlex.join(map(str, words))
+
+    @property
+    def jobs_on_gpus(self) -> int:
+        """How many jobs the GPUs of this machine take at once; 0 where none is used."""
+        return len(gpu.visible()) if self.device == "auto" else 0
 
     @property
     def scripts(self) -> Path:
