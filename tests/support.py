@@ -51,16 +51,20 @@ class Project:
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
-    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of this project's python, with this project's code."""
-        environment = os.environ | {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where commands find this project's code."""
+        return os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
+
+    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this project's python, with this project's code."""
         return subprocess.run(
             [sys.executable, "-m", *command],
             cwd=self.folder,
-            env=environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=600,
@@ -68,8 +72,22 @@ class Project:
 
     def snakemake(self, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on the study, with some of its keys changed."""
+        return self.call("snakemake", *self._study(changes), *arguments)
+
+    def start(self, log: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake on the study, and leave it to the caller to end it."""
+        with (self.folder / log).open("w") as file:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *self._study({}), *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _study(self, changes: Mapping[str, Any]) -> list[str]:
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study | changes))
-        return self.call("snakemake", "--configfile", "study.yaml", *arguments)
+        return ["--configfile", "study.yaml"]
 
     def run(self, *arguments: str, **changes: Any) -> str:
         """Run Snakemake; it must succeed."""

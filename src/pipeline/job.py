@@ -149,9 +149,16 @@ def _only_one(path: Path) -> Iterator[None]:
             holder = lock.read().strip() or "another process"
             raise PipelineError(f"{path.parent} is being made by {holder}") from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.write(_whoami())
         lock.flush()
         yield
+
+
+def _whoami() -> str:
+    """This process as a user can find it."""
+    cluster_job = os.environ.get("SLURM_JOB_ID")
+    within = f"SLURM job {cluster_job}, " if cluster_job else ""
+    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:

@@ -1,6 +1,6 @@
 """A SLURM cluster of this machine alone, started for the tests and stopped after them.
 
-Two nodes, the first with two GPUs that are none: SLURM only wants to see character devices. Without
+Two nodes, the first with four GPUs that are none: SLURM only wants to see character devices. Without
 systemd, cgroups, job accounting or a port that the outside sees.
 """
 
@@ -46,7 +46,7 @@ SlurmdTimeout=10
 KillWait=5
 MinJobAge=3600
 GresTypes=gpu
-NodeName=n1 NodeHostname={host} NodeAddr={address} Port={port1} CPUs=16 RealMemory=64000 Gres=gpu:2
+NodeName=n1 NodeHostname={host} NodeAddr={address} Port={port1} CPUs=16 RealMemory=64000 Gres=gpu:4
 NodeName=n2 NodeHostname={host} NodeAddr={address} Port={port2} CPUs=16 RealMemory=64000
 PartitionName=cpu Nodes=n[1-2] Default=YES MaxTime=1440
 PartitionName=gpu Nodes=n1 MaxTime=1440
@@ -84,9 +84,9 @@ class Cluster:
                 port2=port2,
             )
         )
-        for name, device in (("gpu0", "null"), ("gpu1", "zero")):
-            (self.folder / "gpus" / name).symlink_to(f"/dev/{device}")
-        gpus = f"NodeName=n1 Name=gpu File={self.folder}/gpus/gpu[0-1]\n"
+        for number, device in enumerate(("null", "zero", "full", "random")):
+            (self.folder / "gpus" / f"gpu{number}").symlink_to(f"/dev/{device}")
+        gpus = f"NodeName=n1 Name=gpu File={self.folder}/gpus/gpu[0-3]\n"
         (self.folder / "gres.conf").write_text(gpus)
         self._write_clients()
         self._start_munge()
