@@ -1,7 +1,7 @@
 """A SLURM cluster of this machine alone, started for the tests and stopped after them.
 
-Two nodes, the first with four GPUs that are none: SLURM only wants to see character devices. Without
-systemd, cgroups, job accounting or a port that the outside sees.
+Two nodes, the first with four GPUs that are none: SLURM only wants to see character devices. It
+does without systemd, cgroups and job accounting, and listens on this machine's own address only.
 """
 
 import os
@@ -10,12 +10,22 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
-CLIENTS = ("srun", "sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr", "sshare")
+CLIENTS = (
+    "srun",
+    "sbatch",
+    "squeue",
+    "scancel",
+    "scontrol",
+    "sinfo",
+    "sacct",
+    "sacctmgr",
+    "sshare",
+)
 
 CONFIGURATION = """\
 ClusterName=test
@@ -140,6 +150,18 @@ class Cluster:
     def kill_node(self, node: str) -> None:
         """Kill a node's daemon without warning; the jobs on it live on."""
         os.kill(int((self.folder / f"{node}.pid").read_text()), signal.SIGKILL)
+
+    def lose_node(self, node: str, job: str) -> None:
+        """Kill a node's daemon and all of a job that runs on it, as a power cut does."""
+        self.kill_node(node)
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                command = (process / "cmdline").read_bytes()
+                environment = (process / "environ").read_bytes()
+                is_step = command.startswith(f"slurmstepd: [{job}.".encode())
+                is_within = f"SLURM_JOB_ID={job}\0".encode() in environment
+                if (is_step or is_within) and str(self.bin).encode() in environment:
+                    os.kill(int(process.name), signal.SIGKILL)
 
     def stop(self) -> None:
         """Cancel all jobs and end all daemons."""
