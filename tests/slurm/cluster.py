@@ -154,14 +154,23 @@ class Cluster:
     def lose_node(self, node: str, job: str) -> None:
         """Kill a node's daemon and all of a job that runs on it, as a power cut does."""
         self.kill_node(node)
-        for process in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                command = (process / "cmdline").read_bytes()
-                environment = (process / "environ").read_bytes()
-                is_step = command.startswith(f"slurmstepd: [{job}.".encode())
-                is_within = f"SLURM_JOB_ID={job}\0".encode() in environment
-                if (is_step or is_within) and str(self.bin).encode() in environment:
-                    os.kill(int(process.name), signal.SIGKILL)
+        # First those that would report how the job's own processes end.
+        for is_lost in (self._is_step, self._is_within):
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if is_lost(process, job):
+                        os.kill(int(process.name), signal.SIGKILL)
+
+    def _is_step(self, process: Path, job: str) -> bool:
+        command = (process / "cmdline").read_bytes()
+        return (
+            command.startswith(f"slurmstepd: [{job}.".encode())
+            and (process / "cwd").resolve() == self.folder
+        )
+
+    def _is_within(self, process: Path, job: str) -> bool:
+        environment = (process / "environ").read_bytes()
+        return f"SLURM_JOB_ID={job}\0".encode() in environment and bytes(self.bin) in environment
 
     def stop(self) -> None:
         """Cancel all jobs and end all daemons."""
