@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -69,21 +70,32 @@ class Project:
         printed, complained = process.communicate(timeout=600)
         return subprocess.CompletedProcess(command, process.returncode, printed, complained)
 
-    def start(self, *command: str, before: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
-        """Start a command in a process group of its own, without waiting for it."""
-        environment = os.environ | {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where commands find this project's code."""
+        return os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        return subprocess.Popen(
-            [*before, sys.executable, "-m", *command],
-            cwd=self.folder,
-            env=environment,
-            start_new_session=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+
+    def start(
+        self, *command: str, before: tuple[str, ...] = (), log: str | None = None
+    ) -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own, without waiting for it.
+
+        What it prints goes to pipes, or into a file of this folder.
+        """
+        with ExitStack() as stack:
+            file = stack.enter_context((self.folder / log).open("w")) if log else None
+            return subprocess.Popen(
+                [*before, sys.executable, "-m", *command],
+                cwd=self.folder,
+                env=self.environment,
+                start_new_session=True,
+                stdout=file or subprocess.PIPE,
+                stderr=subprocess.STDOUT if file else subprocess.PIPE,
+                text=True,
+            )
 
     def write(self, name: str = "study", **changes: Any) -> str:
         """Write a study with some of its keys changed; returns the file's name."""

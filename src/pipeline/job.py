@@ -193,11 +193,16 @@ def _only_one(path: Path) -> Iterator[None]:
                 "snakemake --config artifacts=PATH"
             ) from None
         lock.truncate(0)
-        job = os.environ.get("SLURM_JOB_ID")
-        where = f"{socket.gethostname()}, SLURM job {job}" if job else socket.gethostname()
-        lock.write(f"process {os.getpid()} on {where}")
+        lock.write(_whoami())
         lock.flush()
         yield
+
+
+def _whoami() -> str:
+    """This process as a user can find it."""
+    cluster_job = os.environ.get("SLURM_JOB_ID")
+    within = f"SLURM job {cluster_job}, " if cluster_job else ""
+    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:
