@@ -1,6 +1,6 @@
 """How long the trainings of a study would take, from measured rates.
 
-    python benchmarks/projection.py studies/cifar100.yaml --records benchmarks/records/DATE-training-cpu
+    python benchmarks/projection.py studies/cifar100.yaml --records benchmarks/records/NAME
 
 A training costs about three forward passes of its network for every image of every epoch. The
 records of `training.py` say how many multiply-accumulate operations a second the device does of
