@@ -29,8 +29,9 @@ PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset(
-    {"images", "seed", "device", "folder", "fingerprint", "image_size", "dropout", "example_input"}
-)
+    {"images", "seed", "device", "folder", "fingerprint", "engine", "image_size", "dropout",
+     "example_input"}
+)  # fmt: skip
 
 
 @cache

@@ -24,6 +24,7 @@ UNPRUNED = "none"
 PRINTED = "printed"
 
 NAMES = {
+    "digits": "Digits",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "imagenet": "ImageNet",
@@ -65,6 +66,9 @@ NAMES = {
     "macs": "MACs",
 }
 
+# What definitions are called that share their name with a method.
+DEFINITIONS = {"msp": "1 − p[ŷ]"}
+
 # What tells one scored combination from another, in the order in which tables and figures sort.
 KEYS = ["dataset", "architecture", "pruner", "sparsity", "uncertainty", "member"]
 SIZES = ["samples", "images", "parameters", "macs"]
@@ -103,9 +107,14 @@ class Curves:
     metrics: dict[str, float]
 
 
-def display(name: str) -> str:
+# By the names of KEYS, then by metric: arrays [resamples].
+Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
+
+
+def display(name: str, column: str = "") -> str:
     """The name that tables and figures print; one that is not known stands for itself."""
-    return NAMES.get(name, name)
+    names = NAMES | DEFINITIONS if column == "definition" else NAMES
+    return names.get(name, name)
 
 
 def read_curves(combination: Combination) -> Curves:
@@ -128,6 +137,21 @@ def read_curves(combination: Combination) -> Curves:
         if not (predicted.shape == oracle.shape == (predicted.size,) and reliability.shape[1] == 3):
             raise ValueError("shapes")
     return Curves(predicted, oracle, reliability, metrics)
+
+
+def read_resamples(combinations: Iterable[Combination]) -> Resamples:
+    """The bootstrap resamples of the metrics, by the default definition; none where there are none.
+
+    Networks of the same data set saw the same images in the same resample.
+    """
+    found: Resamples = {}
+    for combination in combinations:
+        names = tuple(getattr(combination, key) for key in KEYS)
+        with np.load(combination.curves) as curves:
+            found[names] = {
+                key.rpartition("/")[2]: curves[key] for key in curves.files if "/resamples/" in key
+            }
+    return found
 
 
 def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:

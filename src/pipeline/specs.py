@@ -47,6 +47,8 @@ class Recipe:
         bias_lr: Factor on the learning rate of the biases.
         gamma_l1: Weight of an L1 penalty on the scales of the batch norms, which prepares a network
             for pruning by them (Liu et al., Network Slimming, ICCV 2017).
+        precision: ``float32``, ``bfloat16`` (for convolutions and products; weights stay float32),
+            or ``auto``: bfloat16 on GPUs that are made for it.
     """
 
     epochs: int
@@ -62,6 +64,7 @@ class Recipe:
     decay_normalisation: bool = True
     bias_lr: float = 1.0
     gamma_l1: float = 0.0
+    precision: str = "auto"
 
 
 class Spec:
@@ -104,10 +107,10 @@ class Spec:
 
 @dataclass(frozen=True)
 class Data(Spec):
-    """A data set, read once and stored as uint8 tensors.
+    """A data set, read once and stored as uint8 tensors, or as a list of its files.
 
     `label` names the folder under ``artifacts/`` and tells apart data sets that share a reader.
-    `access` says how to come by the raw files (path, download): it makes no other data set.
+    `access` says how to come by the images (path, download, decoder): it makes no other data set.
     """
 
     stage: ClassVar[str] = "data"
