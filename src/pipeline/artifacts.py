@@ -416,11 +416,14 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
     """
     manifest = read_manifest(folder)
     if manifest.fingerprint != spec.fingerprint:
-        raise PipelineError(f"{folder} holds {manifest.fingerprint}, not {spec.fingerprint}")
+        found, wanted = manifest.fingerprint, spec.fingerprint
+        raise PipelineError(
+            f"{folder} holds {found}, not {wanted}; {_mend(folder / paths.MANIFEST)}"
+        )
     for name in paths.PAYLOADS[spec.stage]:
         path = folder / name
         if not path.is_file():
-            raise PipelineError(f"{path} is missing")
+            raise PipelineError(f"{path} is missing; {_mend(path)}")
         if sha256(path) != manifest.files.get(name):
             raise PipelineError(f"{path} is not the file that was written; {_mend(path)}")
     return manifest
