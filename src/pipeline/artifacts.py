@@ -226,8 +226,8 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
         dataset.check()
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
-    if streamed and not others["root"].is_dir():
-        raise PipelineError(f"{others['root']} is missing, where the images of {path} lie")
+    if isinstance(dataset, StreamedDataset) and not dataset.root.is_dir():
+        raise PipelineError(f"{dataset.root} is missing, where the images of {path} lie")
     return dataset
 
 
