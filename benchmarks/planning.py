@@ -2,11 +2,11 @@
 
     python benchmarks/planning.py > record.json
 
-Times ``snakemake -n`` of a study of 5,000 jobs of which nothing is there, and of a generated Snakefile
-with the same rules, files and dependencies that has no parameters, no logs and no package behind it;
-then a second run of the default study, in which nothing is to do. Repetitions take turns, so that
-other load of the machine falls on both. Nothing is computed: the default study's artifacts are empty
-files.
+Times ``snakemake -n`` of a study of 5,000 jobs of which nothing is there, and of a generated
+Snakefile with the same rules, files and dependencies, but no parameters, no logs and no package
+behind it; then a second run of the default study, in which nothing is to do. Repetitions take
+turns, so that other load of the machine falls on all. Nothing is computed: the default study's
+artifacts are empty files.
 """
 
 import argparse

@@ -73,6 +73,7 @@ class Combination:
 
     Sparsity 0 is scored once for all pruners, with the pruner `none`. `member` counts the plain
     networks that one uncertainty method was scored for; tables and figures show member 0.
+    `other_copies` names the artifacts that it was made from and that hold other bits by now.
     """
 
     dataset: str
@@ -83,6 +84,7 @@ class Combination:
     member: int = 0
     scores: Path
     curves: Path
+    other_copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,14 @@ def read_curves(combination: Combination) -> Curves:
 def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
     """One row for every combination, definition of uncertainty and metric, with :data:`COLUMNS`.
 
+    Where any combination was made from other copies than those that are there, a last column
+    `other_copies` names them.
+
     Parameters and MACs are means over the models that predicted together. Rows are sorted by
     :data:`KEYS`: sparsities ascend, names stay in the order in which they first came.
     """
     rows = []
+    combinations = list(combinations)
     for combination in combinations:
         scores = json.loads(combination.scores.read_text(encoding="utf-8"))
         models = scores["models"]
@@ -133,6 +139,7 @@ def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
             "images": scores["images"],
             "parameters": sum(model["parameters"] for model in models) / len(models),
             "macs": sum(model["macs"] for model in models) / len(models),
+            "other_copies": " ".join(combination.other_copies),
         }
         rows += [
             common
@@ -142,7 +149,8 @@ def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
             for definition, metrics in scores["definitions"].items()
             for metric, number in metrics.items()
         ]
-    return _sorted(pd.DataFrame(rows, columns=COLUMNS))
+    marked = any(combination.other_copies for combination in combinations)
+    return _sorted(pd.DataFrame(rows, columns=[*COLUMNS, "other_copies"] if marked else COLUMNS))
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
