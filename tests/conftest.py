@@ -1,9 +1,12 @@
 """Small things that many tests use."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from pipeline import registry
 from pipeline.datasets import Dataset, ImageSet
@@ -38,5 +41,25 @@ def make_dataset() -> Callable[..., Dataset]:
             pad=2,
             flip=True,
         )
+
+    return make
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A folder of JPEG files, of several sizes, whose class shows as brightness."""
+
+    def make(train: int = 6, val: int = 3, classes: int = 2, name: str = "pictures") -> Path:
+        generator = np.random.default_rng(0)
+        for part, count in (("train", train), ("val", val)):
+            for label in range(classes):
+                folder = tmp_path / name / part / f"class{label}"
+                folder.mkdir(parents=True)
+                for number in range(count):
+                    shape = (40 + 8 * (number % 3), 56, 3)
+                    noise = generator.integers(0, 60, shape) + label * 190 // max(1, classes - 1)
+                    picture = Image.fromarray(noise.astype(np.uint8))
+                    picture.save(folder / f"{number}.jpg", quality=95)
+        return tmp_path / name
 
     return make

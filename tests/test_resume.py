@@ -191,7 +191,7 @@ def test_no_flipped_bit_is_continued(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert resume.load(torch.device("cpu"))[:2] == (0, 0), position
     assert capsys.readouterr().out.count("starting over: ") == len(range(0, len(good), 7))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert optimiser.state_dict() == {}
+    assert not any(buffer.any() for buffer in optimiser.state_dict().values())
 
 
 def test_the_stamp_tells_codes_and_parents_apart(

@@ -1,5 +1,6 @@
 """The shipped studies: the paper's grid and recipes, to the letter."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import yaml
 from support import Project
 
 from pipeline.plan import Plan
-from pipeline.specs import Recipe, Train
+from pipeline.specs import Infer, Recipe, Train
 
 STUDIES = Path(__file__).parents[1] / "studies"
 NAMES = sorted(file.stem for file in STUDIES.glob("*.yaml"))
@@ -33,7 +34,12 @@ GRID = {
 }
 # One network: 2 members and the one with dropout, 5 pruners, 2 sparsities.
 QUICK = {"data": 1, "train": 3, "prune": 30, "finetune": 24, "infer": 33, "score": 33}
-JOBS = {"cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK}
+# One network, 2 sparsities.
+IMAGENET = {"data": 1, "train": 6, "prune": 60, "finetune": 48, "infer": 66, "score": 33}
+JOBS = {
+    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "imagenet": IMAGENET,
+    "imagenette": QUICK,
+}  # fmt: skip
 
 
 def test_every_shipped_study_is_known_here() -> None:
@@ -84,6 +90,57 @@ def test_the_grid_is_the_papers(name: str) -> None:
     assert all(entry.options == () for entry in entries)
     trained = [spec for spec in plan.nodes.values() if isinstance(spec, Train)]
     assert Counter(spec.dropout for spec in trained) == {0.0: 10, 0.2: 2}
+
+
+def test_imagenet_is_the_papers() -> None:
+    plan = Plan.load(content("imagenet"))
+    study = plan.study
+    imagenet = Recipe(
+        epochs=90, batch_size=256, lr=0.1, momentum=0.9, weight_decay=1e-4, schedule="step",
+        step_epochs=30, warmup_epochs=0.0, drop_last=False, augment=True, decay_normalisation=True,
+        bias_lr=1.0, gamma_l1=0.0,
+    )  # fmt: skip
+    assert study.train == imagenet
+    assert study.finetune == Recipe(**{**vars(imagenet), "epochs": 45})
+    assert study.resrep == Recipe(
+        epochs=180, batch_size=256, lr=0.01, momentum=0.9, weight_decay=1e-4,
+        schedule="cosine_iteration", warmup_epochs=0.0, drop_last=True, augment=True,
+        decay_normalisation=False, bias_lr=2.0, gamma_l1=0.0,
+    )  # fmt: skip
+    assert [entry.name for entry in study.architectures] == ["resnet18"]
+    assert [entry.name for entry in study.pruners] == [
+        "random", "l1", "batchnorm", "hrank", "resrep",
+    ]  # fmt: skip
+    assert study.sparsities == (0.2, 0.6)
+    assert (study.ensemble_size, study.mc_samples, study.dropout) == (5, 5, 0.2)
+    (data,) = study.datasets
+    assert (data.dataset, data.options) == ("imagenet", ())
+    trained = [spec for spec in plan.nodes.values() if isinstance(spec, Train)]
+    given = {f"{spec.kind}-{spec.member}": spec.init for spec in trained}
+    assert given.pop("plain-0") == "ResNet18_Weights.IMAGENET1K_V1"
+    assert given == dict.fromkeys(("plain-1", "plain-2", "plain-3", "plain-4", "dropout-0"))
+    assert {spec.precision for spec in plan.nodes.values() if isinstance(spec, Infer)} == {
+        "float16"
+    }
+
+
+def test_snakemake_plans_imagenet_without_images_or_weights(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    study = str(STUDIES / "imagenet.yaml")
+    planned = project.call("snakemake", "--dry-run", "--configfile", study)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    # With the target itself.
+    assert re.search(r"^total +216$", planned.stdout, re.MULTILINE)
+
+
+def test_where_the_images_lie_and_what_decodes_them_makes_no_other_data_set() -> None:
+    study = content("imagenet")
+    here = Plan.load(study)
+    study["datasets"] = [{"name": "imagenet", "path": "/elsewhere", "decoder": "simplejpeg"}]
+    assert Plan.load(study).nodes.keys() == here.nodes.keys()
+    for change in ({"version": 2}, {"resize_size": 248}, {"crop_size": 192}):
+        study["datasets"] = [{"name": "imagenet"} | change]
+        assert not Plan.load(study).nodes.keys() & here.nodes.keys()
 
 
 def test_nothing_of_the_default_study_gets_in(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,17 @@ from safetensors.numpy import save as serialise
 
 from pipeline import paths
 from pipeline.errors import PipelineError
-from pipeline.specs import AnySpec, from_json
+from pipeline.specs import AnySpec, Data, from_json
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from pipeline.datasets import Dataset
+    from pipeline.datasets import AnyDataset
 
 Arrays = dict[str, npt.NDArray[Any]]
+
+# What safetensors calls the types of numpy, the most strictly aligned first: so it orders tensors.
+TYPES = {"int64": "I64", "float64": "F64", "float32": "F32", "int32": "I32", "float16": "F16"}
 
 FOLDER = re.compile(rf"({'|'.join(paths.PAYLOADS)})~[0-9a-f]{{8}}")
 
@@ -96,6 +99,24 @@ def read_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
         return {name: file.get_tensor(name) for name in file.keys()}, description  # noqa: SIM118
 
 
+def map_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
+    """Read what :func:`write_arrays` wrote as arrays whose content is fetched when it is used.
+
+    Raises:
+        PipelineError: as for :func:`read_arrays`, or an array is of a type not in `TYPES`.
+    """
+    names = {code: name for name, code in TYPES.items()}
+    with _opened(path) as (file, description), path.open("rb") as raw:
+        layout = json.loads(raw.read(int.from_bytes(raw.read(8), "little")))
+        content = np.memmap(path, np.uint8, mode="r")[raw.tell() :]
+        arrays = {}
+        for name in file.keys():  # noqa: SIM118
+            begin, end = layout[name]["data_offsets"]
+            array = content[begin:end].view(names[layout[name]["dtype"]])
+            arrays[name] = array.reshape(layout[name]["shape"])
+        return arrays, description
+
+
 def read_description(path: Path) -> dict[str, Any]:
     """Read only the description that :func:`write_arrays` wrote, with the same errors."""
     with _opened(path) as (_, description):
@@ -151,8 +172,9 @@ def load_model(path: Path) -> "nn.Module":
     arrays, description = read_arrays(path)
     try:
         return rebuild(Description.from_json(description), _tensors(arrays)).eval()
-    except (PipelineError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"{path} does not hold a network: {error}; {_mend(path)}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PipelineError(f"{path} does not hold a network: {reason}; {_mend(path)}") from None
 
 
 def _tensors(arrays: Arrays) -> "dict[str, Tensor]":
@@ -161,39 +183,61 @@ def _tensors(arrays: Arrays) -> "dict[str, Tensor]":
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def save_dataset(path: Path, dataset: "Dataset") -> None:
-    """Write a data set's images, labels and ids."""
+def save_dataset(path: Path, dataset: "AnyDataset") -> None:
+    """Write a data set: its images or the names of its files, labels and ids."""
     parts = {"train": dataset.train, "test": dataset.test}
     arrays = {
-        f"{name}_{field}": getattr(part, field).numpy()
+        f"{name}_{field.name}": getattr(part, field.name).numpy()
         for name, part in parts.items()
-        for field in ("images", "labels", "ids")
+        for field in fields(part)
     }
-    description = {name: value for name, value in vars(dataset).items() if name not in parts}
+    # Where the files lie is for the one who reads them to say: they may move.
+    others = {"root", "decoder", *parts}
+    description = {name: value for name, value in vars(dataset).items() if name not in others}
     write_arrays(path, arrays, description)
 
 
-def load_dataset(path: Path) -> "Dataset":
-    """Read a data set."""
-    from pipeline.datasets import Dataset, ImageSet
+def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
+    """Read a data set.
+
+    Args:
+        path: What :func:`save_dataset` wrote.
+        spec: Of the data set; where its images are streamed, this says from where.
+    """
+    from pipeline.datasets import Dataset, ImageFiles, ImageSet, StreamedDataset
 
     arrays, description = read_arrays(path)
-    fields = ("images", "labels", "ids")
-    _expect(path, arrays, *(f"{part}_{field}" for part in ("train", "test") for field in fields))
+    streamed = "train_names" in arrays
+    kind, part = (StreamedDataset, ImageFiles) if streamed else (Dataset, ImageSet)
+    names = [field.name for field in fields(part)]
+    _expect(path, arrays, *(f"{each}_{name}" for each in ("train", "test") for name in names))
     tensors = _tensors(arrays)
     train, test = (
-        ImageSet(*(tensors[f"{part}_{field}"] for field in fields)) for part in ("train", "test")
+        part(*(tensors[f"{each}_{name}"] for name in names)) for each in ("train", "test")
     )
     try:
         others: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in description.items()
         }
-        dataset = Dataset(train=train, test=test, **others)
+        if streamed:
+            others |= _whereabouts(spec)
+        dataset: AnyDataset = kind(train=train, test=test, **others)  # type: ignore[arg-type]
         dataset.check()
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
+    if streamed and not others["root"].is_dir():
+        raise PipelineError(f"{others['root']} is missing, where the images of {path} lie")
     return dataset
+
+
+def _whereabouts(spec: Data | None) -> dict[str, Any]:
+    """Where a streamed data set's files lie, and what decodes them."""
+    if spec is None:
+        return {}
+    access = dict(spec.access)
+    root = Path(access.pop("path", f"data/{spec.dataset}"))
+    return {"root": root, "decoder": access.get("decoder", "pillow")}
 
 
 @dataclass(frozen=True)
@@ -228,12 +272,93 @@ def save_predictions(
     arrays = {name: np.asarray(value) for name, value in
               (("logits", logits), ("labels", labels), ("ids", ids))}  # fmt: skip
     _check_predictions(path, arrays)
-    write_arrays(path, arrays, {"parameters": parameters, "macs": macs})
+    values = arrays["logits"]
+    with writing_predictions(
+        path,
+        arrays["labels"],
+        arrays["ids"],
+        samples=len(values),
+        classes=values.shape[2],
+        precision=values.dtype.name,
+        parameters=parameters,
+        macs=macs,
+    ) as append:
+        append(values)
+
+
+@contextmanager
+def writing_predictions(
+    path: Path,
+    labels: npt.ArrayLike,
+    ids: npt.ArrayLike,
+    *,
+    samples: int,
+    classes: int,
+    precision: str = "float32",
+    parameters: int = 0,
+    macs: int = 0,
+) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
+    """Write predictions a few images at a time, so that the logits need not fit into memory.
+
+        with writing_predictions(path, labels, ids, samples=5, classes=1000) as append:
+            append(logits)  # [5, B, 1000], of the next B images
+
+    The file is that of :func:`write_arrays`, byte for byte.
+
+    Raises:
+        PipelineError: logits of another shape are appended, or fewer or more than the labels.
+    """
+    known = {"labels": np.asarray(labels), "ids": np.asarray(ids)}
+    count = len(known["labels"])
+    wanted = {name: (array.dtype, array.shape) for name, array in known.items()}
+    wanted["logits"] = (np.dtype(precision), (samples, count, classes))
+    header, offsets = _header(wanted, {"parameters": parameters, "macs": macs})
+    done = 0
+
+    with atomic(path) as temporary, temporary.open("wb") as file:
+
+        def append(logits: npt.NDArray[Any]) -> None:
+            nonlocal done
+            images = logits.shape[1] if logits.ndim == 3 else 0
+            if logits.shape != (samples, images, classes) or done + images > count:
+                room = f"[{samples}, {count - done} or fewer, {classes}]"
+                raise PipelineError(f"{path}: logits {logits.shape} do not fit into {room}")
+            for sample, rows in enumerate(logits):
+                position = (sample * count + done) * classes
+                file.seek(offsets["logits"] + position * np.dtype(precision).itemsize)
+                file.write(np.require(rows, precision, "C").tobytes())
+            done += images
+
+        file.write(header)
+        for name, array in known.items():
+            file.seek(offsets[name])
+            file.write(array.tobytes())
+        yield append
+        if done < count:
+            raise PipelineError(f"{path}: logits of {done} images, expected {count}")
+
+
+def _header(
+    wanted: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], description: Mapping[str, Any]
+) -> tuple[bytes, dict[str, int]]:
+    """The head of a safetensors file of arrays of these types and shapes, and where each begins."""
+    order = list(TYPES)
+    layout: dict[str, Any] = {"__metadata__": {"description": json.dumps(description)}}
+    end = 0
+    for name, (dtype, shape) in sorted(
+        wanted.items(), key=lambda item: (order.index(item[1][0].name), item[0])
+    ):
+        begin, end = end, end + int(np.prod(shape)) * dtype.itemsize
+        layout[name] = {"dtype": TYPES[dtype.name], "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(layout, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    head = len(text).to_bytes(8, "little") + text
+    return head, {name: len(head) + layout[name]["data_offsets"][0] for name in wanted}
 
 
 def load_predictions(path: Path) -> Predictions:
-    """Read the logits of one network."""
-    arrays, description = read_arrays(path)
+    """Read the logits of one network; they are fetched from the file when they are used."""
+    arrays, description = map_arrays(path)
     _expect(path, arrays, "logits", "labels", "ids")
     _check_predictions(path, arrays)
     try:

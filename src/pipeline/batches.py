@@ -1,15 +1,106 @@
-"""Batches of images on the device: what the stages read a data set through."""
+"""Batches of images on the device: what the stages read a data set through.
+
+    for images, labels in training_batches(data, recipe, seed, device).epoch(0):
+    for images in evaluation_batches(data, data.test, rows, batch_size, device):
+
+Both are the same for a data set that lies in memory and for one that is streamed from its files.
+"""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.datasets import Dataset
+from pipeline.datasets import AnyDataset, Dataset, ImageFiles, ImageSet, StreamedDataset
 from pipeline.errors import PipelineError
 from pipeline.seeds import derive_seed
 from pipeline.specs import Recipe
+
+BATCH = 64
+
+
+class TrainingBatches(Protocol):
+    """Augmented batches of a training set; what is random is a function of seed and epoch."""
+
+    steps: int
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images float32 [B, 3, H, W], channels last, and labels [B], from step `start` on."""
+
+
+def training_batches(
+    data: AnyDataset, recipe: Recipe, seed: int, device: torch.device
+) -> TrainingBatches:
+    """The batches that a network is trained with, on the device.
+
+    Raises:
+        PipelineError: the batch size leaves no batch.
+    """
+    if isinstance(data, StreamedDataset):
+        from pipeline.streaming import StreamedBatches
+
+        return StreamedBatches(data, recipe, seed, device)
+    return Batches(data, recipe, seed, device)
+
+
+def evaluation_batches(
+    data: AnyDataset,
+    part: ImageSet | ImageFiles,
+    rows: Tensor,
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[Tensor]:
+    """Images float32 [B, 3, H, W], normalised, not augmented, on the device.
+
+    Args:
+        data: The data set.
+        part: Its training or its test set.
+        rows: Int64 [N], which images of the part, in this order.
+        batch_size: Images in a batch; the last one has what is left.
+        device: Where they are wanted.
+    """
+    if isinstance(part, ImageFiles):
+        from pipeline.streaming import stream
+
+        assert isinstance(data, StreamedDataset)
+        found = stream(data, part, rows, batch_size, device)
+    else:
+        found = (part.images[chosen].to(device) for chosen in torch.split(rows, batch_size))
+    for images in found:
+        yield data.normalise(images)
+
+
+class TrainingImages:
+    """Some training images in random order, of which only those that are asked for are loaded.
+
+        images[:640]  # float32 [640, 3, H, W], normalised, not augmented
+
+    Args:
+        data: The data set.
+        count: How many there are at most.
+        seed: Decides which ones, and their order.
+        device: Where they are wanted.
+    """
+
+    def __init__(self, data: AnyDataset, count: int, seed: int, device: torch.device | str) -> None:
+        self.data, self.device = data, torch.device(device)
+        generator = torch.Generator().manual_seed(seed)
+        self.rows = torch.randperm(len(data.train), generator=generator)[:count]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, part: slice) -> Tensor:
+        """The images of a slice."""
+        rows = self.rows[part]
+        size = self.data.image_size
+        images = torch.empty(len(rows), 3, size, size, device=self.device)
+        batches = evaluation_batches(self.data, self.data.train, rows, BATCH, self.device)
+        for place, batch in zip(torch.split(images, BATCH), batches, strict=True):
+            place.copy_(batch)
+        return images
 
 
 class Batches:

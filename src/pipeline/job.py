@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import artifacts, code_identity, gpu, paths, specs
+from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
 
@@ -41,6 +42,7 @@ class Job:
     output: Path
     device: str = "cpu"
     jobs_per_gpu: int = 1
+    engine: Engine = DEFAULT
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -100,6 +102,7 @@ def _arguments(stage: str) -> argparse.Namespace:
     parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
     parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
     parser.add_argument("--jobs-per-gpu", type=int, default=1)
+    parser.add_argument("--engine", default="", help="how networks are run: compile=true,…")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
@@ -117,6 +120,7 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
         arguments.artifacts,
         arguments.output or arguments.artifacts,
         jobs_per_gpu=arguments.jobs_per_gpu,
+        engine=Engine.parse(arguments.engine),
     )
     if _is_there(job):
         return
@@ -189,11 +193,16 @@ def _only_one(path: Path) -> Iterator[None]:
                 "snakemake --config artifacts=PATH"
             ) from None
         lock.truncate(0)
-        job = os.environ.get("SLURM_JOB_ID")
-        where = f"{socket.gethostname()}, SLURM job {job}" if job else socket.gethostname()
-        lock.write(f"process {os.getpid()} on {where}")
+        lock.write(_whoami())
         lock.flush()
         yield
+
+
+def _whoami() -> str:
+    """This process as a user can find it."""
+    cluster_job = os.environ.get("SLURM_JOB_ID")
+    within = f"SLURM job {cluster_job}, " if cluster_job else ""
+    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:
@@ -225,6 +234,7 @@ def _device(job: Job) -> dict[str, Any]:
     return {
         "device": cuda.get_device_name(),
         "jobs_per_gpu": job.jobs_per_gpu,
+        "engine": str(job.engine) or "default",
         "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
     }
 

@@ -129,7 +129,7 @@ def read_curves(combination: Combination) -> Curves:
         numbers = scores["definitions"][definition].items()
         metrics = {metric: _number(number.get("value")) for metric, number in numbers}
     path = combination.curves
-    with _refusing(path), np.load(path, allow_pickle=False) as curves:
+    with _refusing(path), path.open("rb") as file, np.load(file, allow_pickle=False) as curves:
         predicted, oracle, reliability = (
             curves[f"{definition}/{name}"].astype(float, casting="safe")
             for name in ("predicted", "oracle", "reliability")

@@ -7,7 +7,9 @@ so and starts over.
 
 import hashlib
 import json
+import math
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -46,11 +48,18 @@ class Resume:
     model: nn.Module
     optimiser: Stateful
     extension: Stateful
+    written: float = -math.inf
+    cost: float = 0.0
+
+    def due(self) -> bool:
+        """Whether writing down the state takes at most a twentieth of the time that went by."""
+        return time.monotonic() - self.written >= 20 * self.cost
 
     def save(self, epoch: int, step: int, totals: Tensor) -> None:
         """Write down the state before a step of an epoch."""
         if self.folder is None:
             return
+        begun = time.monotonic()
         parts = {
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -65,6 +74,8 @@ class Resume:
         position = {"stamp": self.stamp, "epoch": epoch, "step": step}
         position["checksum"] = _checksum(arrays, position)
         artifacts.write_arrays(self.folder / paths.RESUME, arrays, position)
+        self.written = time.monotonic()
+        self.cost = self.written - begun
 
     def load(self, device: torch.device) -> tuple[int, int, Tensor]:
         """Restore the last state written down, if there is one: its epoch, step, and totals."""
@@ -89,7 +100,10 @@ class Resume:
 
     def _read(self, path: Path) -> tuple[Arrays, dict[str, Any]]:
         """A resume file's content; PipelineError unless it is this training's, to the bit."""
-        arrays, position = artifacts.read_arrays(path)
+        try:
+            arrays, position = artifacts.read_arrays(path)
+        except PipelineError:
+            raise PipelineError(f"{path} is damaged") from None
         checksum = position.pop("checksum", None)
         if checksum != _checksum(arrays, position):
             raise PipelineError(f"{path} is damaged")

@@ -107,10 +107,10 @@ class Spec:
 
 @dataclass(frozen=True)
 class Data(Spec):
-    """A data set, read once and stored as uint8 tensors.
+    """A data set, read once and stored as uint8 tensors, or as a list of its files.
 
     `label` names the folder under ``artifacts/`` and tells apart data sets that share a reader.
-    `access` says how to come by the raw files (path, download): it makes no other data set.
+    `access` says how to come by the images (path, download, decoder): it makes no other data set.
     """
 
     stage: ClassVar[str] = "data"

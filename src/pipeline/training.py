@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.sgd import sgd
 
-from pipeline.batches import Batches
+from pipeline.batches import training_batches
 from pipeline.cuda_graphs import Recorded
-from pipeline.datasets import Dataset
+from pipeline.datasets import AnyDataset
 from pipeline.engine import DEFAULT, Engine, computes_in_bfloat16
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import say
@@ -187,7 +187,7 @@ class Epoch:
 
 def fit(
     model: nn.Module,
-    data: Dataset,
+    data: AnyDataset,
     recipe: Recipe,
     *,
     seed: int,
@@ -205,7 +205,7 @@ def fit(
         recipe: Optimiser, schedule, batch size and epochs.
         seed: Decides the order, augmentation and dropout of every epoch.
         device: Where to train.
-        folder: Where to write down, after every epoch and on SIGTERM, what an interrupted
+        folder: Where to write down, now and then after an epoch and on SIGTERM, what an interrupted
             training needs to go on; what is found there is continued, and goes away at the end.
         fingerprint: Whose training it is: only a resume file of the same is continued.
         extension: What a method adds to the loop.
@@ -240,7 +240,7 @@ def fit(
 
 def epochs(
     model: nn.Module,
-    data: Dataset,
+    data: AnyDataset,
     recipe: Recipe,
     *,
     seed: int,
@@ -257,7 +257,7 @@ def epochs(
     fused = engine.fused and device.type == "cuda"
     groups = extension.parameter_groups(model) or parameter_groups(model, recipe)
     optimiser = SGD(groups, fused=fused)
-    batches = Batches(data, recipe, seed, device)
+    batches = training_batches(data, recipe, seed, device)
     resume = Resume(folder, fingerprint, model, optimiser, extension)
     epoch, step, totals = resume.load(device)
     train = Step(model, optimiser, recipe, extension, totals, engine)
@@ -284,7 +284,7 @@ def epochs(
             lr = learning_rate(recipe, epoch, batches.steps - 1, batches.steps)
             seconds = time.monotonic() - begun
             totals.zero_()
-            if epoch + 1 < recipe.epochs:
+            if epoch + 1 < recipe.epochs and resume.due():
                 resume.save(epoch + 1, 0, totals)
             yield Epoch(epoch, loss_sum / count, correct / count, lr, seconds)
             epoch, step = epoch + 1, 0

@@ -22,6 +22,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.batches import TrainingImages
 from pipeline.errors import PipelineError
 from pipeline.models import size
 from pipeline.pruning.coupling import Group, find_groups
@@ -67,7 +68,7 @@ def scores(
     pruner: str,
     *,
     example_input: Tensor,
-    images: Tensor | None = None,
+    images: Tensor | TrainingImages | None = None,
     seed: int = 0,
     coupling: str = "group",
     **options: Any,
@@ -78,7 +79,8 @@ def scores(
         model: A CNN; left as it is.
         pruner: Name of a criterion.
         example_input: Images [B, 3, H, W], to trace the network with.
-        images: Float32 [N, 3, H, W], normalised, in random order, for criteria that look at data.
+        images: Float32 [N, 3, H, W], normalised, in random order, for criteria that look at data;
+            or what gives such images for a slice.
         seed: For criteria that draw at random.
         coupling: ``group`` or ``independent``, see :func:`pipeline.pruning.coupling.find_groups`.
         **options: The criterion's own.
@@ -101,7 +103,7 @@ def prune(
     sparsity: float,
     *,
     example_input: Tensor,
-    images: Tensor | None = None,
+    images: Tensor | TrainingImages | None = None,
     seed: int = 0,
     coupling: str = "group",
     scope: str = "layer",
@@ -186,7 +188,7 @@ def _scores(
     model: nn.Module,
     groups: Sequence[Group],
     pruner: str,
-    images: Tensor | None,
+    images: Tensor | TrainingImages | None,
     seed: int,
     options: Mapping[str, Any],
 ) -> dict[str, Tensor]:

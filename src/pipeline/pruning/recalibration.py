@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor, nn
 
+from pipeline.batches import TrainingImages
+
 
 @torch.no_grad()
-def recalibrate(model: nn.Module, images: Tensor, batch_size: int = 128) -> None:
+def recalibrate(model: nn.Module, images: Tensor | TrainingImages, batch_size: int = 128) -> None:
     """Replace, in place, every batch norm's running mean and variance by those of some images.
 
     Args:
@@ -21,8 +23,8 @@ def recalibrate(model: nn.Module, images: Tensor, batch_size: int = 128) -> None
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative average
         norm.train()
-    for batch in torch.split(images, batch_size):
-        model(batch)
+    for start in range(0, len(images), batch_size):
+        model(images[start : start + batch_size])
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     for module, training in before:

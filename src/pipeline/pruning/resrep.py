@@ -18,8 +18,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pipeline.batches import steps_in_epoch
-from pipeline.datasets import Dataset
+from pipeline.batches import evaluation_batches, steps_in_epoch
+from pipeline.datasets import AnyDataset
 from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import PipelineError
 from pipeline.progress import say
@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 
 def prune_in_training(
     model: nn.Module,
-    data: Dataset,
+    data: AnyDataset,
     sparsity: float,
     recipe: Recipe,
     *,
@@ -269,13 +269,13 @@ def _count(rows: Mapping[str, Tensor]) -> int:
 
 
 @torch.no_grad()
-def _accuracy(model: nn.Module, data: Dataset, images: int = 10_000) -> float:
+def _accuracy(model: nn.Module, data: AnyDataset, images: int = 10_000) -> float:
     """The share of right answers on (evenly spread) training images, in evaluation mode."""
     model = copy.deepcopy(model).eval()
     device = next(model.parameters()).device
     chosen = torch.arange(0, len(data.train), math.ceil(len(data.train) / images))
+    batches = evaluation_batches(data, data.train, chosen, 500, device)
     right = 0
-    for part in torch.split(chosen, 500):
-        logits = model(data.normalise(data.train.images[part].to(device)))
-        right += int((logits.argmax(1).cpu() == data.train.labels[part]).sum())
+    for part, images_of_it in zip(torch.split(chosen, 500), batches, strict=True):
+        right += int((model(images_of_it).argmax(1).cpu() == data.train.labels[part]).sum())
     return right / len(chosen)

@@ -1,4 +1,4 @@
-"""Stage data: read a data set once and store it as uint8 tensors."""
+"""Stage data: read a data set once and store it: its images, or a list of its files."""
 
 from pathlib import Path
 

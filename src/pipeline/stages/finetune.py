@@ -11,7 +11,7 @@ USES_GPU = True
 def run(spec: specs.Finetune, job: Job) -> None:
     """Fine-tune the pruned network on the data set its ancestor was trained on."""
     origin = spec.model.model
-    data = artifacts.load_dataset(job.read(origin.data))
+    data = artifacts.load_dataset(job.read(origin.data), origin.data)
     model = artifacts.load_model(job.read(spec.model))
     fit(
         model,
@@ -21,5 +21,6 @@ def run(spec: specs.Finetune, job: Job) -> None:
         device=job.device,
         folder=job.folder,
         fingerprint=job.stamp,
+        engine=job.engine,
     )
     artifacts.save_model(job.path("model.safetensors"), model)

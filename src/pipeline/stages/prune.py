@@ -3,6 +3,7 @@
 import torch
 
 from pipeline import artifacts, specs
+from pipeline.batches import TrainingImages
 from pipeline.job import Job
 from pipeline.pruning import prune
 from pipeline.registry import PRUNERS
@@ -16,7 +17,7 @@ IMAGES = 4096
 def run(spec: specs.Prune, job: Job) -> None:
     """Prune the network and report what is left of it."""
     origin = spec.model
-    data = artifacts.load_dataset(job.read(origin.data))
+    data = artifacts.load_dataset(job.read(origin.data), origin.data)
     model = artifacts.load_model(job.read(origin)).to(job.device)
     seed = derive_seed(spec.seed, origin.kind, origin.member, "prune")
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
@@ -32,19 +33,16 @@ def run(spec: specs.Prune, job: Job) -> None:
             device=job.device,
             folder=job.folder,
             fingerprint=job.stamp,
+            engine=job.engine,
             **options,
         )
     else:
-        order = torch.randperm(
-            len(data.train), generator=torch.Generator().manual_seed(derive_seed(seed, "images"))
-        )
-        images = data.normalise(data.train.images[order[:IMAGES]]).to(job.device)
         smaller, report = prune(
             model,
             spec.pruner,
             spec.sparsity,
             example_input=example,
-            images=images,
+            images=TrainingImages(data, IMAGES, derive_seed(seed, "images"), job.device),
             seed=seed,
             **options,
         )

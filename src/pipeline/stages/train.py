@@ -18,7 +18,7 @@ def run(spec: specs.Train, job: Job) -> None:
     Raises:
         PipelineError: the training diverged, or the given weights are not to be had or don't fit.
     """
-    data = artifacts.load_dataset(job.read(spec.data))
+    data = artifacts.load_dataset(job.read(spec.data), spec.data)
     torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
@@ -39,5 +39,6 @@ def run(spec: specs.Train, job: Job) -> None:
             device=job.device,
             folder=job.folder,
             fingerprint=job.stamp,
+            engine=job.engine,
         )
     artifacts.save_model(job.path("model.safetensors"), model)
