@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 CLIENTS = (
     "srun",
     "sbatch",
@@ -65,7 +65,7 @@ PartitionName=gpu Nodes=n1 MaxTime=1440
 
 def missing() -> list[str]:
     """The programs of SLURM that this machine lacks."""
-    return [name for name in DAEMONS if shutil.which(name) is None]
+    return [name for name in PROGRAMS if _program(name) is None]
 
 
 class Cluster:
@@ -108,7 +108,7 @@ class Cluster:
     def _write_clients(self) -> None:
         """Clients that find the cluster: its jobs lose every SLURM_ variable, SLURM_CONF too."""
         for name in CLIENTS:
-            if program := shutil.which(name):
+            if program := _program(name):
                 client = self.bin / name
                 client.write_text(
                     f'#!/bin/sh\nSLURM_CONF={self.configuration} exec {program} "$@"\n'
@@ -194,7 +194,13 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
         time.sleep(0.3)
 
 
-def _run(*command: str) -> str:
+def _program(name: str) -> str | None:
+    # Daemons lie where only root's PATH leads.
+    return shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
+
+
+def _run(name: str, *arguments: str) -> str:
+    command = [_program(name) or name, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     return done.stdout
 
