@@ -52,6 +52,9 @@ def unless_misled(files):
 if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", plan.jobs_on_gpus)
 
+# Elsewhere than on this machine, the profile says how many CPUs a job gets.
+cores = workflow.resource_settings.cores if workflow.is_main_process else None
+
 
 wildcard_constraints:
     place="[^~]+",

@@ -66,7 +66,8 @@ def trainings(
             loss = fit(model, data, recipe, seed=seed)[-1].loss
             yield loop, loss, predict(model, data)[0]
         else:
-            *_, loss = textbook.epochs(model, data, recipe, workers=0)
+            for epoch, loss in enumerate(textbook.epochs(model, data, recipe, workers=0), 1):
+                print(f"epoch {epoch}/{recipe.epochs}: loss {loss:.4f}", flush=True)
             yield loop, loss, textbook.logits(model, data)
 
 

@@ -132,6 +132,7 @@ def main() -> None:
         arguments,
         device,
         {
+            "data": "cifar100" if arguments.data else "digits",
             "images": len(data.train),
             "timed_epochs": arguments.epochs - 1,
             "seconds_an_epoch": found,

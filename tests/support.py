@@ -108,7 +108,7 @@ class Project:
 
     def command(self, *arguments: str, **changes: Any) -> list[str]:
         """The command that runs Snakemake on the study, with some of its keys changed."""
-        return ["snakemake", *arguments, "--configfile", self.write(**changes)]
+        return ["snakemake", "--cores", "2", *arguments, "--configfile", self.write(**changes)]
 
     def run(self, *arguments: str, **changes: Any) -> str:
         """Run Snakemake; it must succeed."""

@@ -1,16 +1,18 @@
 """Files under artifacts/: complete or not there, and refused when they are neither."""
 
 import json
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 
 from pipeline import artifacts, paths, specs
-from pipeline.datasets import Dataset
+from pipeline.datasets import Dataset, StreamedDataset, imagefolder
 from pipeline.errors import PipelineError
 from pipeline.models import build
 
@@ -34,6 +36,51 @@ def test_predictions_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("precision", ["float16", "float32"])
+def test_predictions_written_in_parts_are_the_librarys_file(tmp_path: Path, precision: str) -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 11, 5)).astype(np.float32)
+    labels, ids = np.arange(11) % 5, np.arange(11) + 7
+    with artifacts.writing_predictions(
+        tmp_path / "parts", labels, ids,
+        samples=3, classes=5, precision=precision, parameters=12, macs=34,
+    ) as append:  # fmt: skip
+        for start in (0, 4, 8):
+            append(logits[:, start : start + 4])
+    arrays = {"logits": logits.astype(precision), "labels": labels, "ids": ids}
+    description = json.dumps({"parameters": 12, "macs": 34})
+    expected = safetensors.numpy.save(arrays, metadata={"description": description})
+    assert (tmp_path / "parts").read_bytes() == expected
+    found = artifacts.load_predictions(tmp_path / "parts")
+    np.testing.assert_array_equal(found.logits, logits.astype(precision))
+    np.testing.assert_array_equal(found.labels, labels)
+    assert (found.parameters, found.macs) == (12, 34)
+    # They stay in the file until they are used.
+    assert isinstance(found.logits, np.memmap)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ([(3, 4, 5)], "logits of 4 images, expected 6"),
+        ([(3, 4, 5), (3, 4, 5)], r"logits \(3, 4, 5\) do not fit into \[3, 2 or fewer, 5\]"),
+        ([(3, 4, 6)], "do not fit"),
+        ([(2, 4, 5)], "do not fit"),
+    ],
+)
+def test_parts_that_are_not_all_of_the_predictions_leave_nothing(
+    tmp_path: Path, shapes: list[tuple[int, ...]], message: str
+) -> None:
+    with (
+        pytest.raises(PipelineError, match=message),
+        artifacts.writing_predictions(
+            tmp_path / "p", np.arange(6), np.arange(6), samples=3, classes=5
+        ) as append,
+    ):
+        for shape in shapes:
+            append(np.zeros(shape))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_model_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     model = build("resnet18", 4, width=1 / 16, dropout=0.2).eval()
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -49,6 +96,18 @@ def test_a_model_round_trip_keeps_every_bit(tmp_path: Path) -> None:
     torch.testing.assert_close(twin(images), model(images))
 
 
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_network_that_diverged_in_its_last_step_is_not_written(
+    tmp_path: Path, bad: float
+) -> None:
+    model = build("resnet18", 4, width=1 / 16)
+    with torch.no_grad():
+        model.get_parameter("fc.bias")[1] = bad
+    with pytest.raises(PipelineError, match=r"diverged: fc\.bias holds .* not finite"):
+        artifacts.save_model(tmp_path / "model.safetensors", model)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_dataset_round_trip(tmp_path: Path, make_dataset: MakeDataset) -> None:
     data = make_dataset()
     artifacts.save_dataset(tmp_path / "images.safetensors", data)
@@ -56,6 +115,22 @@ def test_a_dataset_round_trip(tmp_path: Path, make_dataset: MakeDataset) -> None
     assert torch.equal(found.train.images, data.train.images)
     assert torch.equal(found.test.ids, data.test.ids)
     assert (found.classes, found.mean, found.pad) == (data.classes, data.mean, data.pad)
+
+
+def test_a_streamed_dataset_round_trip(tmp_path: Path, make_folder: Callable[..., Path]) -> None:
+    data = imagefolder.load(make_folder(), crop_size=32)
+    artifacts.save_dataset(tmp_path / "images.safetensors", data)
+    access = (("decoder", "simplejpeg"), ("path", str(data.root)))
+    spec = specs.Data("imagefolder", access=access)
+    found = artifacts.load_dataset(tmp_path / "images.safetensors", spec)
+    assert isinstance(found, StreamedDataset)
+    for part in ("train", "test"):
+        for name in ("names", "sizes", "labels", "ids"):
+            one, other = (getattr(getattr(each, part), name) for each in (found, data))
+            assert torch.equal(one, other)
+    assert (found.root, found.decoder) == (data.root, "simplejpeg")
+    names = ("classes", "mean", "std", "image_size", "resize_size", "source")
+    assert all(getattr(found, name) == getattr(data, name) for name in names)
 
 
 def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
@@ -94,13 +169,15 @@ def test_foreign_files_are_refused_by_name(
 
 
 def test_mutated_files_give_the_projects_error_or_a_value(
-    tmp_path: Path, make_dataset: MakeDataset
+    tmp_path: Path, make_dataset: MakeDataset, make_folder: Callable[..., Path]
 ) -> None:
+    streamed = imagefolder.load(make_folder(train=2, val=1), crop_size=32)
     dice = random.Random(0)
     originals = []
     for reader, save in (
         (artifacts.load_model, lambda f: artifacts.save_model(f, build("vgg19", 2, width=1 / 64))),
         (artifacts.load_dataset, lambda f: artifacts.save_dataset(f, make_dataset(8, 4, size=4))),
+        (artifacts.load_dataset, lambda f: artifacts.save_dataset(f, streamed)),
         (
             artifacts.load_predictions,
             lambda f: artifacts.save_predictions(f, np.zeros((1, 4, 3)), np.zeros(4), np.zeros(4)),
@@ -142,7 +219,7 @@ def test_check(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="not the file that was written"):
         artifacts.check(tmp_path, spec)
     (tmp_path / "images.safetensors").unlink()
-    with pytest.raises(PipelineError, match=r"images\.safetensors is missing"):
+    with pytest.raises(PipelineError, match=r"images\.safetensors is missing; delete "):
         artifacts.check(tmp_path, spec)
 
 

@@ -226,8 +226,8 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
         dataset.check()
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {_mend(path)}") from None
-    if streamed and not others["root"].is_dir():
-        raise PipelineError(f"{others['root']} is missing, where the images of {path} lie")
+    if isinstance(dataset, StreamedDataset) and not dataset.root.is_dir():
+        raise PipelineError(f"{dataset.root} is missing, where the images of {path} lie")
     return dataset
 
 
@@ -416,11 +416,14 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
     """
     manifest = read_manifest(folder)
     if manifest.fingerprint != spec.fingerprint:
-        raise PipelineError(f"{folder} holds {manifest.fingerprint}, not {spec.fingerprint}")
+        found, wanted = manifest.fingerprint, spec.fingerprint
+        raise PipelineError(
+            f"{folder} holds {found}, not {wanted}; {_mend(folder / paths.MANIFEST)}"
+        )
     for name in paths.PAYLOADS[spec.stage]:
         path = folder / name
         if not path.is_file():
-            raise PipelineError(f"{path} is missing")
+            raise PipelineError(f"{path} is missing; {_mend(path)}")
         if sha256(path) != manifest.files.get(name):
             raise PipelineError(f"{path} is not the file that was written; {_mend(path)}")
     return manifest

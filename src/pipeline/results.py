@@ -81,6 +81,7 @@ class Combination:
 
     Sparsity 0 is scored once for all pruners, with the pruner `none`. `member` counts the plain
     networks that one uncertainty method was scored for; tables and figures show member 0.
+    `other_copies` names the artifacts that it was made from and that hold other bits by now.
     """
 
     dataset: str
@@ -91,6 +92,7 @@ class Combination:
     member: int = 0
     scores: Path
     curves: Path
+    other_copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,9 @@ def read_resamples(combinations: Iterable[Combination]) -> Resamples:
 def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
     """One row for every combination, definition of uncertainty and metric, with :data:`COLUMNS`.
 
+    Where any combination was made from other copies than those that are there, a last column
+    `other_copies` names them.
+
     Parameters and MACs are means over the models that predicted together. Rows are sorted by
     :data:`KEYS`: sparsities ascend, names stay in the order in which they first came.
 
@@ -164,11 +169,13 @@ def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
         PipelineError: a combination's scores are missing, damaged or foreign.
     """
     rows = []
+    combinations = list(combinations)
     for combination in combinations:
         scores = artifacts.read_json(combination.scores)
         with _refusing(combination.scores):
             rows += _rows(combination, scores)
-    return _sorted(pd.DataFrame(rows, columns=COLUMNS))
+    marked = any(combination.other_copies for combination in combinations)
+    return _sorted(pd.DataFrame(rows, columns=[*COLUMNS, "other_copies"] if marked else COLUMNS))
 
 
 def _rows(combination: Combination, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -180,6 +187,7 @@ def _rows(combination: Combination, scores: Mapping[str, Any]) -> list[dict[str,
         "images": int(scores["images"]),
         "parameters": sum(model["parameters"] for model in models) / len(models),
         "macs": sum(model["macs"] for model in models) / len(models),
+        "other_copies": " ".join(combination.other_copies),
     }
     return [
         common

@@ -1,7 +1,6 @@
 """From cached predictions alone: no data, no checkpoints, nothing that can be written to."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -77,7 +76,6 @@ def given_weights(content: bytes, project: Project) -> Infer:
     """A study's prediction with a network whose weights are in a file that is gone again."""
     file = project.folder / "weights.safetensors"
     file.write_bytes(content)
-    os.chdir(project.folder)
     (spec,) = [
         spec
         for spec in project.plan(**GIVEN).nodes.values()

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from pipeline import artifacts, comparison, paths, results, tables
 from pipeline.errors import PipelineError
 from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
+from pipeline.lineage import Lineage
 from pipeline.plan import Plan
 from pipeline.results import UNPRUNED, Combination, Resamples
 from pipeline.tables import Table, stem
@@ -64,6 +65,7 @@ def run(plan: Plan) -> list[Path]:
         PipelineError: scores are missing or are not what was written.
     """
     folder, root = plan.study_folder, plan.root("score")
+    lineage = Lineage(root, plan.artifacts)
     for marker in folder.glob(".plot~*"):
         marker.unlink()
     for each in plan.combinations:
@@ -78,6 +80,7 @@ def run(plan: Plan) -> list[Path]:
             member=each.member,
             scores=root / paths.folder(each.score) / "scores.json",
             curves=root / paths.folder(each.score) / "curves.npz",
+            other_copies=tuple(sorted(lineage.other_copies(paths.folder(each.score)))),
         )
         for each in plan.combinations
     ]
@@ -117,7 +120,7 @@ def plot(
         if metric not in known:
             raise PipelineError(f"unknown metric {metric!r} to draw; known: {', '.join(known)}")
 
-    page = [READING, "## Figures"]
+    page = [READING, *_other_copies(combinations), "## Figures"]
     written = []
     for name, figure in _figures(frame, combinations, metrics):
         files = style.save(figure, folder / "figures" / name, formats, dpi)
@@ -170,6 +173,19 @@ def _published_tables(frame: pd.DataFrame) -> Iterator[Table]:
         # Beside the ECE, the paper prints other accuracies.
         yield tables.accuracy_table(results.published("ece"), *network, "ece")
         yield tables.random_table(frame, *network)
+
+
+def _other_copies(combinations: Sequence[Combination]) -> Iterator[str]:
+    """What to say where numbers follow from files that are there no longer."""
+    found = sorted({name for each in combinations for name in each.other_copies})
+    if found:
+        count = sum(bool(each.other_copies) for each in combinations)
+        listed = "\n".join(f"- `{name}`" for name in found)
+        yield (
+            f"**{count} of {len(combinations)} combinations were made from other copies** of these "
+            "artifacts than those that are there, which were made again and came out with other "
+            f"bits. The column `other_copies` of `results.csv` says which.\n\n{listed}"
+        )
 
 
 def _figures(
