@@ -164,16 +164,16 @@ def test_a_run_survives_what_happens_on_a_cluster(
     cluster.kill_node("n1")
     cluster.start_node("n1")
     cluster.call("scancel", "--signal=CONT", job)
-    wait_for(lambda: submissions(cluster, project, "train")[job] == "COMPLETED", 60, "a training")
+    wait_for(lambda: submissions(cluster, project, "train")[job] == "COMPLETED", 120, "a training")
 
     # What it finished is finished. Then a submission is cancelled, and another stopped by a signal.
     with running(project, "third.log") as finish:
         wait_for(lambda: resume_file(project, PRUNED, "finetune"), 120, "an epoch")
         cluster.call("scancel", *submissions(cluster, project, GROUP))
-        wait_for(lambda: resumed_at(project, PRUNED, "finetune"), 60, "a second try")
+        wait_for(lambda: resumed_at(project, PRUNED, "finetune"), 120, "a second try")
         first = resumed_at(project, PRUNED, "finetune")
         cluster.call("scancel", "--signal=TERM", list(submissions(cluster, project, GROUP))[-1])
-        printed = finish(200)
+        printed = finish(400)
     assert f"train {NETWORK}" not in printed
     assert len(submissions(cluster, project, "train")) == 2
     assert first > (2, 1)
@@ -186,9 +186,8 @@ def test_a_run_survives_what_happens_on_a_cluster(
         told = cluster.call("scontrol", "show", "job", job)
         assert "Partition=gpu" in told
         assert "TresPerJob=gres:gpu:1\n" in told
-    assert {name: len(submissions(cluster, project, name)) for name in ("data", "scores_score", "plot")} == {
-        "data": 1, "scores_score": 1, "plot": 1,
-    }  # fmt: skip
+    for once in ("data", "scores_score", "plot"):
+        assert list(submissions(cluster, project, once).values()) == ["COMPLETED"]
     logs = project.folder / ".snakemake" / "slurm_logs" / f"group_{GROUP}"
     assert {file.stem for file in logs.iterdir()} == set(list(tries)[:2])
 
