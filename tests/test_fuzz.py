@@ -126,7 +126,8 @@ def _scores(path: Path) -> object:
 def _curves(path: Path) -> object:
     scores = path.with_name("good.json")
     scores.write_text(json.dumps(SCORES))
-    return results.read_curves(_combination(scores, path))
+    combination = _combination(scores, path)
+    return results.read_curves(combination), results.read_resamples([combination])
 
 
 def _scores_of_curves(path: Path) -> object:
@@ -139,7 +140,9 @@ def _scores_of_curves(path: Path) -> object:
 def _npz() -> bytes:
     buffer = io.BytesIO()
     arrays = {"msp/predicted": np.zeros(51), "msp/oracle": np.zeros(51)}
-    np.savez_compressed(buffer, **arrays, **{"msp/reliability": np.ones((15, 3))})
+    np.savez_compressed(
+        buffer, **arrays, **{"msp/reliability": np.ones((15, 3)), "msp/resamples/ece": np.ones(4)}
+    )
     return buffer.getvalue()
 
 
