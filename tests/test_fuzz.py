@@ -49,7 +49,8 @@ STUDY: dict[str, Any] = {
     "score": {"bins": [15], "bootstrap": 20},
     "figures": {"formats": ["png"]},
 }
-SWITCHES = {"frozen": False, "artifacts": "a", "output": "b", "device": "cpu", "jobs_per_gpu": 2}
+SWITCHES = {"frozen": False, "artifacts": "a", "output": "b", "device": "cpu", "jobs_per_gpu": 2,
+            "engine": "compile=true"}  # fmt: skip
 SCORES = {
     "models": [{"parameters": 10, "macs": 20}],
     "samples": 1,
