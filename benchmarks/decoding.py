@@ -4,9 +4,9 @@
 
 In turn, in one thread: torchvision's way (Pillow, RandomResizedCrop, flip, ToTensor, Normalize) and
 `pipeline.streaming` with either decoder. Each makes a training image of each file. Normalising is
-part of torchvision's way; in ours it is the device's work, so it is measured without and, a batch at
-a time on the CPU, with it. The first images of all ways are compared, with the same crops: how far they are apart, in levels of
-255. Without `--images`, pictures of the usual size are made up.
+part of torchvision's way; in ours it is the device's work, so it is measured without and, a batch
+at a time on the CPU, with it. The first images of all ways have the same crops and are compared:
+how far they are apart, in levels of 255. Without `--images`, pictures are made up.
 """
 
 import argparse
