@@ -5,7 +5,9 @@ data → train → prune → fine-tune → infer → score → plot; a module of
 
 import sys
 
-from pipeline import gpu
+from snakemake.cli import get_argument_parser
+from snakemake.settings.types import RerunTrigger
+
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
 
@@ -14,18 +16,44 @@ if not workflow.configfiles:
     configfile: "config.yaml"
 
 
+# The command line as Snakemake reads it, which tells a Snakefile nothing of it.
+asked, _ = get_argument_parser().parse_known_args()
+
 try:
-    plan = Plan.load(config)
+    plan = Plan.load(config, whole=asked.forceall)
 except PipelineError as error:
     sys.exit(f"study: {error}")
 
-# A forced job would hide missing files that come after it, and would leave at once anyway.
-if any(argument.startswith(("-R", "--forcerun")) for argument in sys.argv):
-    sys.exit("-R makes nothing again here; use: python -m pipeline forget PLACE")
+# A forced job would leave at once, and would hide from Snakemake what is missing after it.
+forced = plan.cached({*asked.forcerun, *(asked.targets if asked.force else ())})
+if forced and workflow.is_main_process:
+    sys.exit(
+        f"{forced[0]}: -R and -f make nothing again here; use: python -m pipeline forget PLACE"
+    )
+
+
+def unless_misled(files):
+    """The function of a rule's input, which refuses settings that would plan too much or too little.
+
+    Snakemake knows them no sooner than it calls this.
+    """
+
+    def checked(_):
+        if workflow.rerun_triggers != {RerunTrigger.MTIME}:
+            sys.exit(
+                "only missing files are made: a profile needs all keys of profiles/default"
+            )
+        return files
+
+    return checked
+
 
 # One job a device, unless told otherwise; without any, the resource is not limited.
-if gpu.visible() and "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", len(gpu.visible()))
+if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", plan.jobs_on_gpus)
+
+# Elsewhere than on this machine, the profile says how many CPUs a job gets.
+cores = workflow.resource_settings.cores if workflow.is_main_process else None
 
 
 wildcard_constraints:
@@ -35,23 +63,54 @@ wildcard_constraints:
 
 localrules:
     all,
+    figures,
+    tables,
     predictions,
 
 
 rule all:
     """Draw the tables and figures of the study."""
     input:
-        plan.marker,
+        unless_misled(plan.drawing),
     message:
         "the whole study"
+
+
+rule figures:
+    """The same: one job draws the figures and the tables, in seconds."""
+    input:
+        unless_misled(plan.drawing),
+    message:
+        "all figures"
+
+
+rule tables:
+    """The same: one job draws the figures and the tables, in seconds."""
+    input:
+        unless_misled(plan.drawing),
+    message:
+        "all tables"
 
 
 rule predictions:
     """Everything that wants a GPU: the rest can be done on a laptop."""
     input:
-        plan.predictions,
+        unless_misled(plan.predictions),
     message:
         "all predictions"
+
+
+for place in filter(plan.at, asked.targets):
+
+    rule:
+        """The artifacts of a place that is named as a target."""
+        name:
+            place
+        input:
+            unless_misled(plan.at(place)),
+        localrule: True
+        message:
+            "all at {rule}"
 
 
 if not plan.frozen:

@@ -1,5 +1,6 @@
 """A project for tests of the real workflow: a copy of the code, and a tiny study."""
 
+import json
 import os
 import re
 import shutil
@@ -7,11 +8,16 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from pipeline import artifacts, paths
+from pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "environment.yml", "profiles", "workflow", "src")
@@ -47,29 +53,62 @@ class Project:
                 shutil.copy(source, target)
         self.study = deepcopy(TINY)
 
+    def copy(self, folder: Path) -> "Project":
+        """The same project, with all that it has made, in a folder that is empty."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        other = object.__new__(Project)
+        other.folder, other.study = folder, deepcopy(self.study)
+        return other
+
     @property
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
-    def call(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def call(self, *command: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run a command of this project's python, with this project's code."""
-        environment = os.environ | {
+        process = self.start(*command, before=before)
+        printed, complained = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(command, process.returncode, printed, complained)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Where commands find this project's code."""
+        return os.environ | {
             "PYTHONPATH": str(self.folder / "src"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
-        return subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
+
+    def start(
+        self, *command: str, before: tuple[str, ...] = (), log: str | None = None
+    ) -> "subprocess.Popen[str]":
+        """Start a command in a process group of its own, without waiting for it.
+
+        What it prints goes to pipes, or into a file of this folder.
+        """
+        with ExitStack() as stack:
+            file = stack.enter_context((self.folder / log).open("w")) if log else None
+            return subprocess.Popen(
+                [*before, sys.executable, "-m", *command],
+                cwd=self.folder,
+                env=self.environment,
+                start_new_session=True,
+                stdout=file or subprocess.PIPE,
+                stderr=subprocess.STDOUT if file else subprocess.PIPE,
+                text=True,
+            )
+
+    def write(self, name: str = "study", **changes: Any) -> str:
+        """Write a study with some of its keys changed; returns the file's name."""
+        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(self.study | changes))
+        return f"{name}.yaml"
 
     def snakemake(self, *arguments: str, **changes: Any) -> subprocess.CompletedProcess[str]:
         """Run Snakemake on the study, with some of its keys changed."""
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.study | changes))
-        return self.call("snakemake", "--configfile", "study.yaml", *arguments)
+        return self.call(*self.command(*arguments, **changes))
+
+    def command(self, *arguments: str, **changes: Any) -> list[str]:
+        """The command that runs Snakemake on the study, with some of its keys changed."""
+        return ["snakemake", "--cores", "2", *arguments, "--configfile", self.write(**changes)]
 
     def run(self, *arguments: str, **changes: Any) -> str:
         """Run Snakemake; it must succeed."""
@@ -77,17 +116,76 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def dry_run(self, *arguments: str, **changes: Any) -> tuple[int, str]:
+        """What ``snakemake -n`` ends with, and what it prints."""
+        printed = self.folder / "printed.txt"
+        call = {
+            "folder": str(self.folder),
+            "source": str(self.folder / "src"),
+            "arguments": ["--configfile", self.write(**changes), "--dry-run", *arguments],
+            "printed": str(printed),
+        }
+        server = _snakemake()
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write(json.dumps(call) + "\n")
+        server.stdin.flush()
+        return int(server.stdout.readline()), printed.read_text()
+
     def planned(self, *arguments: str, **changes: Any) -> Counter[str]:
         """What would run: ``prune digits/resnet18/plain-0/l1-0.5`` and the like."""
-        printed = self.run("--dry-run", *arguments, **changes)
+        status, printed = self.dry_run(*arguments, **changes)
+        assert status == 0, printed
         return Counter(re.findall(r"^Job \d+: (\w.*)$", printed, re.MULTILINE))
 
+    def plan(self, **changes: Any) -> Plan:
+        """The study's plan, with some of its keys changed."""
+        return Plan.load({**self.study, **changes, "artifacts": str(self.artifacts)})
+
+    def pretend(self, **changes: Any) -> None:
+        """Write the files that a run of the study would still write, with nothing in them."""
+        plan = self.plan(**changes)
+        for name, spec in plan.nodes.items():
+            folder, files = plan.artifacts / name, {}
+            if not plan.is_there(spec):
+                for file in paths.PAYLOADS[spec.stage]:
+                    artifacts.write_bytes(folder / file, file.encode())
+                    files[file] = artifacts.sha256(folder / file)
+                artifacts.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)
+        plan.study_folder.mkdir(parents=True, exist_ok=True)
+        for old in plan.study_folder.glob(".plot~*"):
+            old.unlink()
+        for file in plan.drawn:
+            file.touch()
+
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace a text in a source file of the package."""
+        """Replace a text in a source file of the package, once."""
         path = self.folder / "src" / "pipeline" / file
         content = path.read_text()
         assert old in content
-        path.write_text(content.replace(old, new))
+        path.write_text(content.replace(old, new, 1))
+
+
+@cache
+def _snakemake() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("snakemake_server.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def jobs(text: str) -> Counter[str]:
+    """Jobs, a line each; ``{a,b}`` stands for ``a`` and for ``b``, as in a shell."""
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    while any("{" in line for line in found):
+        found = [
+            re.sub(r"\{[^{}]*\}", choice, line, count=1)
+            for line in found
+            for choice in (re.findall(r"\{([^{}]*)\}", line) or [""])[0].split(",")
+        ]
+    return Counter(found)
 
 
 def snapshot(folder: Path) -> Mapping[str, tuple[int, int]]:

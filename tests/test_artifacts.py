@@ -1,6 +1,7 @@
 """Files under artifacts/: complete or not there, and refused when they are neither."""
 
 import json
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,18 @@ def test_a_model_round_trip_keeps_every_bit(tmp_path: Path) -> None:
         assert tensor.dtype == other.dtype
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(twin(images), model(images))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_network_that_diverged_in_its_last_step_is_not_written(
+    tmp_path: Path, bad: float
+) -> None:
+    model = build("resnet18", 4, width=1 / 16)
+    with torch.no_grad():
+        model.get_parameter("fc.bias")[1] = bad
+    with pytest.raises(PipelineError, match=r"diverged: fc\.bias holds .* not finite"):
+        artifacts.save_model(tmp_path / "model.safetensors", model)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dataset_round_trip(tmp_path: Path, make_dataset: MakeDataset) -> None:
@@ -206,7 +219,7 @@ def test_check(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="not the file that was written"):
         artifacts.check(tmp_path, spec)
     (tmp_path / "images.safetensors").unlink()
-    with pytest.raises(PipelineError, match=r"images\.safetensors is missing"):
+    with pytest.raises(PipelineError, match=r"images\.safetensors is missing; delete "):
         artifacts.check(tmp_path, spec)
 
 

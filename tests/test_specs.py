@@ -29,6 +29,7 @@ def test_defaults_are_frozen() -> None:
         "batch_size": 128, "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "schedule": "cosine",
         "step_epochs": 30, "warmup_epochs": 0.0, "drop_last": False, "augment": True,
         "decay_normalisation": True, "bias_lr": 1.0, "gamma_l1": 0.0,
+        "precision": "auto",
     }  # fmt: skip
     defaults = {
         stage: {

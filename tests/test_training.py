@@ -163,7 +163,7 @@ class StopAt(Extension):
     def __init__(self, iteration: int) -> None:
         self.iteration = iteration
 
-    def after_backward(self, iteration: int) -> None:
+    def before_step(self, iteration: int) -> None:
         if iteration == self.iteration:
             os.kill(os.getpid(), signal.SIGTERM)
 

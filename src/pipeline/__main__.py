@@ -6,10 +6,10 @@ import signal
 import sys
 from pathlib import Path
 
-from pipeline.commands import code, forget, gc, status, verify, where
+from pipeline.commands import code, forget, gc, published, record, status, verify, where
 from pipeline.errors import PipelineError
 
-COMMANDS = (status, where, verify, forget, gc, code)
+COMMANDS = (status, where, verify, forget, gc, code, published, record)
 
 
 def main() -> None:

@@ -47,6 +47,10 @@ def atomic(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        # A disk that is full does not say whose.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -146,8 +150,18 @@ def _expect(path: Path, arrays: Arrays, *names: str) -> None:
 
 
 def save_model(path: Path, model: "nn.Module") -> None:
-    """Write a network's tensors, and in words how to build it."""
+    """Write a network's tensors, and in words how to build it.
+
+    Raises:
+        PipelineError: numbers in it are not finite: the last step of its training diverged.
+    """
     arrays = {name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise PipelineError(
+                f"training diverged: {name} holds numbers that are not finite; a lower lr or a "
+                "longer warm-up may help"
+            )
     write_arrays(path, arrays, model.description.to_json())  # type: ignore[operator, union-attr]
 
 
@@ -158,8 +172,9 @@ def load_model(path: Path) -> "nn.Module":
     arrays, description = read_arrays(path)
     try:
         return rebuild(Description.from_json(description), _tensors(arrays)).eval()
-    except (PipelineError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise PipelineError(f"{path} does not hold a network: {error}; {_mend(path)}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
+        reason = str(error).partition("\n")[0]
+        raise PipelineError(f"{path} does not hold a network: {reason}; {_mend(path)}") from None
 
 
 def _tensors(arrays: Arrays) -> "dict[str, Tensor]":
@@ -401,11 +416,14 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
     """
     manifest = read_manifest(folder)
     if manifest.fingerprint != spec.fingerprint:
-        raise PipelineError(f"{folder} holds {manifest.fingerprint}, not {spec.fingerprint}")
+        found, wanted = manifest.fingerprint, spec.fingerprint
+        raise PipelineError(
+            f"{folder} holds {found}, not {wanted}; {_mend(folder / paths.MANIFEST)}"
+        )
     for name in paths.PAYLOADS[spec.stage]:
         path = folder / name
         if not path.is_file():
-            raise PipelineError(f"{path} is missing")
+            raise PipelineError(f"{path} is missing; {_mend(path)}")
         if sha256(path) != manifest.files.get(name):
             raise PipelineError(f"{path} is not the file that was written; {_mend(path)}")
     return manifest

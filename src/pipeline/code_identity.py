@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pipeline.errors import PipelineError
 from pipeline.registry import PACKAGE, REGISTRIES, syntax_tree
 
 LOCK = PACKAGE / "code.lock"
@@ -89,11 +90,14 @@ def _digest(root: Path) -> str:
 def recorded(lock: Path) -> dict[str, dict[str, str]]:
     """Each unit's recorded digests with their identities, in the order they were added."""
     known: dict[str, dict[str, str]] = {}
-    if lock.is_file():
-        for line in lock.read_text().splitlines():
-            if line and not line.startswith("#"):
-                unit, name, known_digest = line.split()
-                known.setdefault(unit, {})[known_digest] = name
+    text = lock.read_text(errors="replace") if lock.is_file() else ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line and not line.startswith("#"):
+            words = line.split()
+            if len(words) != 3:
+                raise PipelineError(f"{lock}, line {number}: expected a unit and two digests")
+            unit, name, known_digest = words
+            known.setdefault(unit, {})[known_digest] = name
     return known
 
 

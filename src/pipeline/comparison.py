@@ -1,149 +1,50 @@
 """What the paper says, held against a study's numbers.
 
-    >>> frame = results.tidy(combinations)
-    >>> for judgement in judge(frame): print(judgement.claim.text, judgement.verdict)
-    >>> beside_published(frame)    # own and printed values, where the paper has the network
+    >>> found = tables(results.tidy(combinations), results.read_resamples(combinations))
+    >>> report(found)
 
-A verdict counts pairs of networks (see :mod:`pipeline.claims`), so the paper's claims can be put to
-any study, and to the paper's own tables.
+The paper's claims can be put to any study (:mod:`pipeline.verdicts`); its values stand beside those
+of the networks that it has, too.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from pipeline import results
-from pipeline.claims import CLAIMS, Claim
-from pipeline.results import UNPRUNED, display, published, scored, shown
+from pipeline.metrics import closed_form_random_level
+from pipeline.results import UNPRUNED, Resamples, display, published
 from pipeline.tables import MISSING, Table, stem
+from pipeline.verdicts import KEYS, METRICS, NETWORK, NOT_TESTABLE, Judgement, judge
 
-READING = """## The paper's claims
+# How the paper may have meant the variance over networks or passes (Eq. 6).
+VARIANCES = ("logit_variance", "probability_variance")
+
+VERDICTS = """## The paper's claims
 
 Each claim of the paper is read as a statement about pairs of networks, such as one network at two
-neighbouring sparsities, and its verdict counts the pairs that do as claimed. A pair is *open* where
-the 95 % interval of its difference holds 0. Of the other pairs at least nine in ten do as claimed
-where a claim is *supported*, and at most half where it is *contradicted*; between these it is
-*mixed*, and *undecided* where most pairs are open. Two networks are *alike* where they differ by
-less than pruning has changed the first of them. A claim about several metrics is worth its worst.
+neighbouring sparsities, and its verdict counts the pairs that do as claimed. What the paper says of
+CIFAR-100 is asked of any data set but ImageNet. Of the pairs that are not *open*, at least nine in
+ten do as claimed where a claim is *supported*, and at most half where it is *contradicted*; between
+these it is *mixed*, and *undecided* where most pairs are open. Two networks are *alike* where they
+differ by less than pruning has changed the first of them. A claim about several metrics is worth
+its worst. The paper prints no intervals, and one training of each network: in its tables only equal
+values are open, and whether a difference is more than chance cannot be told."""
 
-The interval of a difference is put together from those of the two values as if these were
-independent (Zou and Donner, Statistics in Medicine, 2008). They share their test images, so it is
-rather too wide. It holds for these trained networks: how far another training would land is not in
-it. Pairs share networks, too, so their number is no measure of significance. The paper prints no
-intervals: in its tables every difference counts."""
+PAIRING = """A pair is open where the 95 % interval of its difference holds 0. The comparison is
+paired: both networks are judged on the same resamples of the test images, and the interval is that
+of the difference, resample by resample. Whether the two networks' own intervals overlap is not the
+question: images that are hard are hard for both, so their difference is known better than either
+value, and networks whose intervals overlap can still differ.
 
-METRICS = ("accuracy", "ause", "ece")
-KEYS = [key for key in results.KEYS if key != "member"]
-NETWORK = ["dataset", "architecture"]
+What the verdicts cannot say:
 
-NOT_TESTABLE = "not testable here"
-VERDICTS = ("supported", "undecided", "mixed", "contradicted")
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Values with the bounds of their 95 % intervals: arrays [N]."""
-
-    value: NDArray[np.floating[Any]]
-    low: NDArray[np.floating[Any]]
-    high: NDArray[np.floating[Any]]
-
-    @classmethod
-    def of(cls, frame: pd.DataFrame, column: str, side: str = "") -> "Estimate":
-        """A column of networks or pairs; where it has no interval, both bounds are the value."""
-        value = frame[column + side]
-        bounds = (frame.get(f"{column}_{bound}{side}", value) for bound in ("low", "high"))
-        low, high = (bound.fillna(value).to_numpy(dtype=float) for bound in bounds)
-        return cls(value.to_numpy(dtype=float), low, high)
-
-    def columns(self, name: str) -> dict[str, NDArray[np.floating[Any]]]:
-        """The columns from which :meth:`of` reads it."""
-        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
-
-    def __sub__(self, other: "Estimate") -> "Estimate":
-        """The difference, by the method of variance estimates recovery (Zou and Donner, 2008)."""
-        value = self.value - other.value
-        below = np.hypot(self.value - self.low, other.high - other.value)
-        above = np.hypot(self.high - self.value, other.value - other.low)
-        return Estimate(value, value - below, value + above)
-
-    def __abs__(self) -> "Estimate":
-        ends = np.abs([self.low, self.high])
-        low = np.where(self.sign == 0, 0.0, ends.min(axis=0))
-        return Estimate(np.abs(self.value), low, ends.max(axis=0))
-
-    def log(self) -> "Estimate":
-        """The logarithm of values that are not negative."""
-        tiny = np.finfo(float).tiny
-        parts = (np.log(np.maximum(part, tiny)) for part in (self.value, self.low, self.high))
-        return Estimate(*parts)
-
-    @property
-    def sign(self) -> NDArray[np.int64]:
-        """1 where the whole interval is above 0, -1 where it is below, 0 where it holds 0."""
-        return (self.low > 0).astype(np.int64) - (self.high < 0)
-
-
-@dataclass(frozen=True)
-class Count:
-    """Of so many pairs, so many do as claimed and so many the opposite; the others are open."""
-
-    pairs: int
-    agree: int
-    against: int
-
-    @property
-    def verdict(self) -> str:
-        """One of VERDICTS, or NOT_TESTABLE; READING says which when."""
-        decided = self.agree + self.against
-        if self.pairs == 0:
-            return NOT_TESTABLE
-        if decided == 0 or 2 * decided < self.pairs:
-            return "undecided"
-        share = self.agree / decided
-        return "supported" if share >= 0.9 else "mixed" if share > 0.5 else "contradicted"
-
-    def __str__(self) -> str:
-        left = self.pairs - self.agree - self.against
-        return f"{self.agree} of {self.pairs}" + (f", {left} open" if left else "")
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What became of a claim: for each of its metrics, the count of pairs."""
-
-    claim: Claim
-    counts: dict[str, Count]
-
-    @property
-    def verdict(self) -> str:
-        """The worst verdict of the metrics that can be tested."""
-        verdicts = {each.verdict for each in self.counts.values()} - {NOT_TESTABLE}
-        return max(verdicts, key=VERDICTS.index, default=NOT_TESTABLE)
-
-    @property
-    def evidence(self) -> str:
-        """The counts, such as ``Accuracy 20 of 20; AUSE 17 of 20, 2 open``."""
-        known = {metric: each for metric, each in self.counts.items() if each.pairs}
-        if len(self.counts) == 1:
-            return "".join(map(str, known.values()))
-        return "; ".join(f"{display(metric)} {each}" for metric, each in known.items())
-
-
-def judge(frame: pd.DataFrame, claims: Sequence[Claim] = CLAIMS) -> list[Judgement]:
-    """Put claims to a tidy frame."""
-    once, each_pruner = _with_changes(scored(frame)), _with_changes(shown(frame))
-    judgements = []
-    for claim in claims:
-        # Every pruner begins at the unpruned network; elsewhere that is a network like another.
-        found = _pairs(each_pruner if claim.between == "sparsity" else once, claim)
-        counts = {metric: _count(found, metric, what) for metric, what in claim.expected.items()}
-        judgements.append(Judgement(claim, counts))
-    return judgements
+- How far another training would land. The intervals hold for these trained networks: that a pruner
+  is better than another takes several trainings of each.
+- How sure a verdict is. Of pairs without any difference one in twenty is decided by chance, and
+  pairs share networks, so their number is no measure of significance.
+- Anything about other networks, recipes and data sets than this study's."""
 
 
 def beside_published(frame: pd.DataFrame) -> pd.DataFrame:
@@ -169,12 +70,34 @@ def as_a_study(printed: pd.DataFrame) -> pd.DataFrame:
     return printed.assign(pruner=pruner).drop_duplicates([*KEYS, "metric"], ignore_index=True)
 
 
-def tables(frame: pd.DataFrame) -> list[Table]:
+def beside_published_definitions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Both variances' values for an unpruned network that the paper has, one row a definition.
+
+    The columns are dataset, architecture, uncertainty, definition, accuracy, ause, ece, and
+    ``ause_over_random`` by the closed form −(1 − e)·ln(1 − e) of a random order's AUSE at the error
+    rate e, which is all that can be had of printed rows; then the paper's, as ``published_...``.
+    Left out is what was not scored by both.
+    """
+    keys = [*NETWORK, "uncertainty"]
+    unpruned = frame[(frame["sparsity"] == 0) & (frame["member"] == 0)]
+    own = _wide(unpruned[unpruned["definition"].isin(VARIANCES)], [*keys, "definition"])
+    own = own[own.groupby(keys)["definition"].transform("size") == len(VARIANCES)]
+    printed = as_a_study(published())
+    printed = _wide(printed[printed["sparsity"] == 0], keys)
+    both = own.merge(printed, on=keys, suffixes=("", "_published"))
+    both.columns = both.columns.str.replace(r"(.*)_published$", r"published_\1", regex=True)
+    return both
+
+
+def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Table]:
     """The claims, if any is testable, and what there is of networks that the paper has."""
-    here, both = judge(frame), beside_published(frame)
+    here, both = judge(frame, resamples), beside_published(frame)
     found = []
     if any(judgement.verdict != NOT_TESTABLE for judgement in here):
         found.append(claims_table(here, judge(as_a_study(published()))))
+    definitions = beside_published_definitions(frame)
+    if not definitions.empty:
+        found.append(definition_table(definitions))
     if not both.empty:
         found.append(rank_table(both))
     return found + [value_table(rows) for _, rows in both.groupby(NETWORK, sort=False)]
@@ -182,7 +105,8 @@ def tables(frame: pd.DataFrame) -> list[Table]:
 
 def report(found: Sequence[Table]) -> str:
     """The tables of :func:`tables` on a page, after what is to be known of them."""
-    return "\n\n".join([READING, *(f"### {table.name}\n\n{table.markdown()}" for table in found)])
+    parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
+    return "\n\n".join([VERDICTS, PAIRING, *parts])
 
 
 def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table:
@@ -190,6 +114,7 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
     rows = [
         [own.claim.section, own.claim.text, own.verdict, own.evidence, its.verdict, its.evidence]
         for own, its in zip(here, paper, strict=True)
+        if own.verdict != NOT_TESTABLE
     ]
     numbers = [
         {"section": own.claim.section, "claim": own.claim.text, "metric": metric, "expected": what}
@@ -198,25 +123,87 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
         for own, its in zip(here, paper, strict=True)
         for metric, what in own.claim.expected.items()
     ]
-    header = ["Section", "Claim", "Here", "Pairs", "In the paper's tables", "Pairs"]
-    caption = "The paper's claims: verdicts, and how many pairs of networks do as claimed."
+    header = ["Section", "Claim", "Here", "Pairs here", "In the paper's tables", "Pairs there"]
+    caption = (
+        "The paper's claims: in which section they stand, the verdicts, and how many pairs of "
+        f"networks do as claimed. {len(here) - len(rows)} of {len(here)} claims are left out: this "
+        "study has no such networks."
+    )
     return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
 
 
-def rank_table(both: pd.DataFrame) -> Table:
-    """Whether own values order the networks as the paper's do."""
+def published_claims() -> Table:
+    """What the paper's own tables say of its claims."""
+    found = judge(as_a_study(published()))
+    rows = [[each.claim.section, each.claim.text, each.verdict, each.evidence] for each in found]
+    numbers = [
+        {"section": each.claim.section, "claim": each.claim.text, "metric": metric} | vars(count)
+        for each in found
+        for metric, count in each.counts.items()
+    ]
+    header = ["Section", "Claim", "In the paper's tables", "Pairs"]
+    caption = (
+        "The paper's claims: in which section they stand, the verdicts of its own tables, and how "
+        "many pairs of networks do as claimed."
+    )
+    return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
+
+
+def definition_table(both: pd.DataFrame) -> Table:
+    """Which variance comes nearer to the paper's numbers."""
     keys = [*NETWORK, "uncertainty"]
-    found = both.groupby([*keys, "metric"], sort=False)[["value", "published"]]
-    correlations = found.corr(method="spearman").iloc[::2, 1].droplevel(-1)
-    numbers = pd.DataFrame({"correlation": correlations, "networks": found.size()}).reset_index()
+    shown = ("ause", "ause_over_random", "ece")
     rows = []
-    for names, group in numbers.groupby(keys, sort=False):
-        values = group.set_index("metric")["correlation"].reindex(list(METRICS))
-        cells = [MISSING if np.isnan(value) else f"{value:.2f}" for value in values]
-        rows.append([*map(_display, names), str(group["networks"].max()), *cells])
-    header = [*map(str.capitalize, keys), "Networks", *map(display, METRICS)]
-    caption = "Spearman's rank correlation of own and printed values, over pruners × sparsities."
-    return Table("ranks", caption, header, rows, numbers, labels=3)
+    for names, group in both.groupby(keys, sort=False):
+        nearer = {m: (group[m] - group[f"published_{m}"]).abs().idxmin() for m in shown}
+        accuracy = group[["published_accuracy", "accuracy"]].iloc[0]
+        paper = [_cell(group[f"published_{metric}"].iloc[0]) for metric in shown]
+        rows.append([*map(_display, names), "the paper's", _cell(accuracy.iloc[0]), *paper])
+        for index, record in group.iterrows():
+            own = [
+                _cell(record[metric]) + (" (nearer)" if nearer[metric] == index else "")
+                for metric in shown
+            ]
+            definition = _display(record["definition"])
+            rows.append([*map(_display, names), definition, _cell(accuracy.iloc[1]), *own])
+    header = [*map(str.capitalize, keys), "Definition", *map(display, ("accuracy", *shown))]
+    caption = (
+        "Is the paper's uncertainty the variance of logits or of probabilities? It does not say. "
+        "Here are its unpruned networks and this study's, with the nearer value marked. Both AUSE "
+        "and ECE depend on the accuracy, so where accuracies differ much the mark says little; "
+        "AUSE ÷ random (here for all in closed form, −a·ln a at the accuracy a) depends on it less."
+    )
+    return Table("published-definitions", caption, header, rows, both, labels=4)
+
+
+def rank_table(both: pd.DataFrame) -> Table:
+    """Whether own values order the networks as the paper's do, and the pruners at each sparsity."""
+    keys, columns = [*NETWORK, "uncertainty", "metric"], ["value", "published"]
+    numbers = []
+    for names, group in both.groupby(keys, sort=False):
+        pruned = group[group["sparsity"] > 0]
+        within = pruned.groupby("sparsity")[columns]
+        # From the mean of their sparsity, ranks tell the order of the pruners and nothing else.
+        of_pruners = within.rank() - within.rank().groupby(pruned["sparsity"]).transform("mean")
+        found = (_correlation(ranks) for ranks in (group[columns].rank(), of_pruners))
+        numbers.append([*names, *found, len(group)])
+    wide = pd.DataFrame(numbers, columns=[*keys, "correlation", "pruners_correlation", "networks"])
+    rows = []
+    for names, group in wide.groupby(keys[:-1], sort=False):
+        by_metric = group.set_index("metric").reindex(list(METRICS))
+        row = [*map(_display, names), str(group["networks"].max())]
+        for column in ("correlation", "pruners_correlation"):
+            row += [_cell(value, 2) for value in by_metric[column]]
+        rows.append(row)
+    header = [*map(str.capitalize, keys[:-1]), "Networks", *map(display, METRICS)]
+    header += [f"{display(metric)}, pruners" for metric in METRICS]
+    caption = (
+        "Spearman's rank correlation of own and printed values: first over all pruners and "
+        "sparsities, where it is high if sparsity costs something in both; then of the pruners at "
+        "the same sparsity, pooled over the sparsities, where it is 0 if their order is not the "
+        "paper's at all."
+    )
+    return Table("ranks", caption, header, rows, wide, labels=3)
 
 
 def value_table(both: pd.DataFrame) -> Table:
@@ -242,8 +229,29 @@ def value_table(both: pd.DataFrame) -> Table:
     return Table(stem(dataset, architecture, "published"), caption, header, rows, both, labels=3)
 
 
+def _wide(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Accuracy, AUSE, ECE and how the AUSE stands to a random order's, one row a network."""
+    rows = frame[frame["metric"].isin(METRICS)]
+    wide = rows.pivot(index=keys, columns="metric", values="value").reindex(columns=list(METRICS))
+    # Pivoting sorts the names; this puts them back in their order.
+    wide = wide.loc[rows.set_index(keys).index.unique()].reset_index()
+    level = wide["accuracy"].map(lambda accuracy: closed_form_random_level(1 - accuracy))
+    return wide.assign(ause_over_random=wide["ause"] / level.replace(0, np.nan))
+
+
+def _correlation(ranks: pd.DataFrame) -> float:
+    """Pearson's correlation of two columns, not a number where one of them is constant."""
+    one, other = (ranks - ranks.mean()).to_numpy().T
+    scale = np.sqrt((one @ one) * (other @ other))
+    return float(one @ other / scale) if scale > 0 else np.nan
+
+
 def _display(name: Hashable) -> str:
     return display(str(name))
+
+
+def _cell(value: float, decimals: int = 4) -> str:
+    return MISSING if np.isnan(value) else f"{value:.{decimals}f}"
 
 
 def _cells(row: "pd.Series[Any]") -> list[str]:
@@ -253,40 +261,3 @@ def _cells(row: "pd.Series[Any]") -> list[str]:
     interval = "" if np.isnan(low) else f" [{low:.4f}, {high:.4f}]"
     mark = "*" if paper < low or paper > high else ""
     return [f"{value:.4f}{interval}", f"{paper:.4f} ({row['difference']:+.4f}){mark}"]
-
-
-def _with_changes(wide: pd.DataFrame) -> pd.DataFrame:
-    """Networks with their step of sparsity, and by how much pruning has changed each metric."""
-    group = [*NETWORK, "uncertainty"]
-    unpruned = wide[wide["sparsity"] == 0].drop_duplicates(group)
-    # The unpruned network of each row, in the order of the rows.
-    origin = wide[group].merge(unpruned, on=group, how="left")
-    columns: dict[str, Any] = {"step": wide.groupby(NETWORK)["sparsity"].rank("dense") - 1}
-    for metric in METRICS:
-        before, after = Estimate.of(origin, metric), Estimate.of(wide, metric)
-        columns |= after.columns(metric)
-        columns |= abs(after - before).columns(f"{metric}_change")
-        columns |= abs(after.log() - before.log()).columns(f"{metric}_ratio")
-    return wide[[*KEYS, "parameters"]].assign(**columns)
-
-
-def _pairs(networks: pd.DataFrame, claim: Claim) -> pd.DataFrame:
-    """The pairs of networks that a claim speaks of, one a row."""
-    same = [key for key in KEYS if key not in claim.between.split()]
-    found = networks.merge(networks, on=same, suffixes=("_a", "_b"))
-    return found.query(" and ".join(f"({each})" for each in claim.where), engine="python")
-
-
-def _count(found: pd.DataFrame, metric: str, expected: str) -> Count:
-    """How many pairs do what is expected of a metric, and how many do the opposite."""
-    before, after = (Estimate.of(found, metric, side) for side in ("_a", "_b"))
-    change = after - before
-    match expected:
-        case "falls":
-            signs = -change.sign
-        case "rises":
-            signs = change.sign
-        case _:
-            signs = (Estimate.of(found, f"{metric}_change", "_a") - abs(change)).sign
-    known = ~np.isnan(change.value)
-    return Count(int(known.sum()), int((signs > 0).sum()), int((signs < 0).sum()))

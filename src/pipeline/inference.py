@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pipeline.batches import evaluation_batches
 from pipeline.datasets import AnyDataset
 from pipeline.errors import PipelineError
-from pipeline.models.dropout import has_dropout, sampling
+from pipeline.models.dropout import has_dropout, sampling, splits_passes
 from pipeline.progress import track
 
 
@@ -64,20 +64,20 @@ def predicted(
     if batch_size is None:
         batch_size = 512 if data.image_size <= 64 else 128
     size = max(1, batch_size // samples)
+    repeats = 1 if samples == 1 or splits_passes(model) else samples
     parts = torch.split(torch.arange(len(data.test)), size)
     batches = evaluation_batches(data, data.test, torch.cat(parts), size, device)
     for images, rows in zip(track(batches, "predicted batches", len(parts)), parts, strict=True):
-        images = images.to(memory_format=torch.channels_last)
+        images = torch.cat([images.to(memory_format=torch.channels_last)] * repeats)
         with torch.inference_mode():
             logits = _passes(model, images, data.test.ids[rows].to(device), samples, seed)
-        yield logits.float().cpu()
+        yield logits.float().reshape(samples, len(rows), -1).cpu()
 
 
 def _passes(model: nn.Module, images: Tensor, ids: Tensor, samples: int, seed: int) -> Tensor:
-    """Logits [samples, B, C] of some images [B, 3, H, W] with these ids [B]."""
+    """Logits [samples × B, C] of images, repeated or not, with these ids [B]."""
     if samples == 1:
-        return model(images)[None]  # type: ignore[no-any-return]
+        return model(images)  # type: ignore[no-any-return]
     passes = torch.arange(samples, device=ids.device).repeat_interleave(len(ids))
     with sampling(model, seed, ids.repeat(samples), passes):
-        logits: Tensor = model(images.repeat(samples, 1, 1, 1))
-    return logits.reshape(samples, len(ids), -1)
+        return model(images)  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import fcntl
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -24,7 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, gpu, paths, specs
+from pipeline import artifacts, code_identity, gpu, paths, specs
+from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
 
@@ -39,6 +41,8 @@ class Job:
     artifacts: Path
     output: Path
     device: str = "cpu"
+    jobs_per_gpu: int = 1
+    engine: Engine = DEFAULT
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -49,6 +53,17 @@ class Job:
     def path(self, name: str) -> Path:
         """Where one of this stage's files goes."""
         return self.folder / name
+
+    @property
+    def stamp(self) -> str:
+        """Whose work in progress may be continued: this spec's, by this code, from these parents.
+
+        Two digests of code can go by one identity, and a parent that was made again on a GPU can
+        have other bits: the fingerprint tells neither apart, and a training must not mix them.
+        """
+        digests = [code_identity.digest(unit) for unit in self.spec.units()]
+        text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def read(self, parent: specs.AnySpec) -> Path:
         """The file of a parent that later stages read, checked against its manifest."""
@@ -68,8 +83,8 @@ def main(stage: str) -> None:
         _run(stage, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
-    except Interrupted as error:
-        print(error)
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
         sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
@@ -85,6 +100,9 @@ def _arguments(stage: str) -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
     parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
+    parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
+    parser.add_argument("--jobs-per-gpu", type=int, default=1)
+    parser.add_argument("--engine", default="", help="how networks are run: compile=true,…")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
@@ -92,28 +110,47 @@ def _arguments(stage: str) -> argparse.Namespace:
 
 def _run(stage: str, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
-    try:
-        spec = specs.from_json(json.loads(arguments.spec))
-    except (ValueError, KeyError, TypeError) as error:
-        raise PipelineError(f"--spec is not a spec: {error!r}") from None
+    spec = read_spec(arguments.spec)
     if spec.stage != stage:
         raise PipelineError(f"the spec is of the stage {spec.stage!r}")
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(spec, arguments.artifacts, arguments.output or arguments.artifacts)
+    job = Job(
+        spec,
+        arguments.artifacts,
+        arguments.output or arguments.artifacts,
+        jobs_per_gpu=arguments.jobs_per_gpu,
+        engine=Engine.parse(arguments.engine),
+    )
     if _is_there(job):
         return
     job.folder.mkdir(parents=True, exist_ok=True)
     with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
             return
+        for left_over in job.folder.glob(".*.tmp"):
+            left_over.unlink()
         module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
-        if getattr(module, "USES_GPU", False):
-            job.device = stack.enter_context(gpu.one_device())
+        if getattr(module, "USES_GPU", False) and arguments.device == "auto":
+            job.device = stack.enter_context(gpu.one_device(job.jobs_per_gpu))
+            gpu.check(job.device)
+        stack.enter_context(gpu.memory_errors(job.device, job.jobs_per_gpu))
         module.run(spec, job)
-        _sign(job)
         _write_provenance(job, time.monotonic() - begun)
+        _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
+
+
+def read_spec(text: str) -> specs.AnySpec:
+    """The spec that a JSON text holds; PipelineError if it holds none."""
+    try:
+        spec = specs.from_json(json.loads(text))
+        paths.folder(spec)  # with its fingerprint: all fields are what they should be
+    except PipelineError:
+        raise
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise PipelineError(f"--spec is not a spec: {error!r}") from None
+    return spec
 
 
 def _is_there(job: Job) -> bool:
@@ -145,11 +182,27 @@ def _only_one(path: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
-            raise PipelineError(f"{path.parent} is being made by {holder}") from None
+            raise PipelineError(
+                f"{path.parent} is being made by {holder}; wait for it, or stop it and run "
+                "snakemake again"
+            ) from None
+        except OSError as error:
+            raise PipelineError(
+                f"{path}: this file system has no locks ({error.strerror}), so two jobs could make "
+                "one artifact at once; mount it with locks, or keep artifacts elsewhere: "
+                "snakemake --config artifacts=PATH"
+            ) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
+        lock.write(_whoami())
         lock.flush()
         yield
+
+
+def _whoami() -> str:
+    """This process as a user can find it."""
+    cluster_job = os.environ.get("SLURM_JOB_ID")
+    within = f"SLURM job {cluster_job}, " if cluster_job else ""
+    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:
@@ -166,7 +219,7 @@ def _write_provenance(job: Job, seconds: float) -> None:
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
-        "device": _device_name(job.device),
+        **_device(job),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
         "commit": _commit(),
@@ -174,10 +227,16 @@ def _write_provenance(job: Job, seconds: float) -> None:
     artifacts.write_json(job.path(paths.PROVENANCE), provenance)
 
 
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return platform.processor() or platform.machine()
-    return str(sys.modules["torch"].cuda.get_device_name())
+def _device(job: Job) -> dict[str, Any]:
+    if job.device == "cpu":
+        return {"device": platform.processor() or platform.machine()}
+    cuda = sys.modules["torch"].cuda
+    return {
+        "device": cuda.get_device_name(),
+        "jobs_per_gpu": job.jobs_per_gpu,
+        "engine": str(job.engine) or "default",
+        "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
+    }
 
 
 def _version(name: str) -> str | None:

@@ -5,6 +5,7 @@ A folder says in words what it holds and carries the fingerprint of its spec:
     artifacts/digits/resnet18/plain-0/l1-0.4/finetune~81c0d9e4/model.safetensors
 """
 
+import os
 from pathlib import Path
 
 from pipeline.specs import AnySpec, Data, Finetune, Infer, Prune, Score, Train
@@ -63,3 +64,8 @@ def folder(spec: AnySpec) -> str:
 def study_folder(output: Path, study: str) -> Path:
     """Where a study's tables and figures go."""
     return output / "studies" / study
+
+
+def absolute_if_outside(folder: Path) -> Path:
+    """A folder as it is given, unless its path climbs: Snakemake's backups would climb with it."""
+    return Path(os.path.abspath(folder)) if ".." in folder.parts else folder

@@ -1,25 +1,25 @@
 """The plan of a study as Snakemake needs it: every file, and what it is made from.
 
 The rules' input and parameter functions are look-ups in a `Plan`, made once when the Snakefile is
-read.
+read. An artifact that is there is made from nothing, as far as Snakemake is told: so it plans those
+that are missing and needed, and no other.
 """
 
 import hashlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import code_identity, paths, specs
+from pipeline import code_identity, gpu, paths, specs, switches
+from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import PipelineError
 from pipeline.study import Combination, Study
-
-# How to run, apart from the study: given with `--config KEY=VALUE`.
-SWITCHES = ("artifacts", "output", "frozen")
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -33,16 +33,25 @@ class Plan:
         artifacts: The folder of all artifacts.
         output: Where tables and figures go, and in frozen mode new scores.
         frozen: Whether only scores, tables and figures may be made, from cached predictions.
+        device: Where networks run: ``auto``, on a GPU if there is one, or ``cpu``.
+        jobs_per_gpu: How many jobs share a GPU.
+        engine: How networks are run.
+        whole: Whether artifacts that are there count as made from others, too: to see the complete
+            graph, or to have every job look at its artifact.
     """
 
     study: Study
     artifacts: Path = Path("artifacts")
     output: Path = Path("artifacts")
     frozen: bool = False
+    device: str = "auto"
+    jobs_per_gpu: int = 1
+    engine: Engine = DEFAULT
+    whole: bool = False
     nodes: dict[str, specs.AnySpec] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, config: Mapping[str, Any]) -> "Plan":
+    def load(cls, config: Mapping[str, Any], *, whole: bool = False) -> "Plan":
         """The plan of a study file's content, with run switches among its keys.
 
         Raises:
@@ -50,13 +59,10 @@ class Plan:
                 line says what.
         """
         content = dict(config)
-        switches = {name: content.pop(name) for name in SWITCHES if name in content}
-        frozen = str(switches.get("frozen", False)).lower()
-        if frozen not in ("true", "false"):
-            raise PipelineError(f"frozen: {frozen!r} is not true or false")
-        artifacts = Path(str(switches.get("artifacts", "artifacts")))
-        output = Path(str(switches.get("output", artifacts)))
-        plan = cls(Study.load(content), artifacts, output, frozen == "true")
+        settings = switches.taken_from(content)
+        artifacts = settings.get("artifacts", cls.artifacts)
+        remember = partial(_recorded_weights, artifacts) if settings.get("frozen") else None
+        plan = cls(Study.load(content, remember=remember), whole=whole, **settings)
         for combination in plan.combinations:
             plan._add(combination.score)
         if plan.frozen:
@@ -88,14 +94,13 @@ class Plan:
         return self.pattern(stage, f"{stage}.log")
 
     def inputs(self, stage: str) -> Callable[[Any], list[str]]:
-        """A function from a job's wildcards to the files that it reads."""
+        """A function from a job's wildcards to the files that it reads; none if it has run."""
 
         def files(wildcards: Any) -> list[str]:
-            return [
-                f"{self.artifacts}/{paths.folder(parent)}/{name}"
-                for parent in reads(self._spec(stage, wildcards))
-                for name in (paths.PAYLOADS[parent.stage][0], paths.MANIFEST)
-            ]
+            spec = self._spec(stage, wildcards)
+            if self.is_there(spec) and not self.whole:
+                return []
+            return [file for parent in reads(spec) for file in self.files(parent)]
 
         return files
 
@@ -118,34 +123,87 @@ class Plan:
         words = ["--artifacts", self.artifacts]
         if self.root(stage) != self.artifacts:
             words += ["--output", self.root(stage)]
+        if self.device != Plan.device:
+            words += ["--device", self.device]
+        if self.jobs_per_gpu != Plan.jobs_per_gpu:
+            words += ["--jobs-per-gpu", self.jobs_per_gpu]
+        if self.engine != Plan.engine:
+            words += ["--engine", self.engine]
         if self.study.plugins:
             words += ["--plugins", *self.study.plugins]
         return shlex.join(map(str, words))
+
+    @property
+    def jobs_on_gpus(self) -> int:
+        """How many jobs the GPUs of this machine take at once; 0 where none is used."""
+        return self.jobs_per_gpu * len(gpu.visible()) if self.device == "auto" else 0
+
+    def threads(self, stage: str, cores: int | None) -> int:
+        """The CPUs of a job that runs a network, of all there are: its share of them.
+
+        Jobs side by side use CPUs better than threads do, so a job gets more than one where there
+        are fewer such jobs than CPUs, or where they wait for GPUs.
+        """
+        number = sum(spec.stage == stage for spec in self.nodes.values())
+        return max(1, (cores or 1) // (self.jobs_on_gpus or max(1, number)))
 
     @property
     def scripts(self) -> Path:
         """The folder of the stages' scripts."""
         return SCRIPTS
 
+    def files(self, spec: specs.AnySpec) -> list[str]:
+        """The files of an artifact."""
+        folder = f"{self.root(spec.stage)}/{paths.folder(spec)}"
+        return [f"{folder}/{name}" for name in paths.outputs(spec.stage)]
+
+    def is_there(self, spec: specs.AnySpec) -> bool:
+        """Whether an artifact has all its files, which is what Snakemake looks at."""
+        return all(map(os.path.exists, self.files(spec)))
+
     @property
     def scores(self) -> list[str]:
         """The scores of all combinations."""
-        root = self.root("score")
-        return [
-            f"{root}/{paths.folder(combination.score)}/{name}"
-            for combination in self.combinations
-            for name in paths.outputs("score")
-        ]
+        return [file for combination in self.combinations for file in self.files(combination.score)]
 
     @property
     def predictions(self) -> list[str]:
         """The predictions that all scores are made from."""
         return [
-            f"{self.artifacts}/{folder}/{name}"
-            for folder, spec in self.nodes.items()
+            file
+            for spec in self.nodes.values()
             if spec.stage == "infer"
-            for name in paths.outputs("infer")
+            for file in self.files(spec)
         ]
+
+    @property
+    def drawing(self) -> list[str]:
+        """What the study is drawn into, and scores that were deleted since.
+
+        Snakemake takes what is drawn for up to date, whether or not that which it was drawn from is
+        still there.
+        """
+        scores = [each.score for each in self.combinations] if self.marker.exists() else []
+        deleted = [file for spec in scores if not self.is_there(spec) for file in self.files(spec)]
+        return [*map(str, self.drawn), *deleted]
+
+    def at(self, place: str) -> list[str]:
+        """The files of all artifacts at a place, such as ``digits/resnet18/ensemble/l1-0.5``."""
+        here = [spec for spec in self.nodes.values() if paths.place(spec) == place]
+        return [file for spec in here for file in self.files(spec)]
+
+    def cached(self, targets: Iterable[str]) -> list[str]:
+        """Those of Snakemake's targets, rules or files, that are made once and kept."""
+        return sorted(
+            target
+            for target in targets
+            if target in paths.PAYLOADS or self._folder_of(target) in self.nodes or self.at(target)
+        )
+
+    def _folder_of(self, file: str) -> str:
+        folder = os.path.dirname(os.path.abspath(file))
+        stage = os.path.basename(folder).partition("~")[0]
+        return os.path.relpath(folder, os.path.abspath(self.root(stage)))
 
     @property
     def json(self) -> str:
@@ -159,6 +217,11 @@ class Plan:
     def study_folder(self) -> Path:
         """Where the study's tables and figures go."""
         return paths.study_folder(self.output, self.study.study)
+
+    @property
+    def drawn(self) -> tuple[Path, Path]:
+        """The table of all numbers, and the marker, which is written last."""
+        return self.study_folder / "results.csv", self.marker
 
     @cached_property
     def marker(self) -> Path:
@@ -181,17 +244,14 @@ class Plan:
         missing = [
             paths.folder(prediction)
             for combination in self.combinations
-            if not self._is_there(self.output, combination.score)
+            if not self.is_there(combination.score)
             for prediction in combination.score.predictions
-            if not self._is_there(self.artifacts, prediction)
+            if not self.is_there(prediction)
         ]
         if missing:
             unique = sorted(set(missing))
             more = f" and {len(unique) - 1} more" if len(unique) > 1 else ""
             raise PipelineError(f"frozen: no predictions in {self.artifacts / unique[0]}{more}")
-
-    def _is_there(self, root: Path, spec: specs.AnySpec) -> bool:
-        return os.path.exists(root / paths.folder(spec) / paths.MANIFEST)
 
 
 def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
@@ -201,3 +261,26 @@ def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:
         case specs.Prune() | specs.Finetune() | specs.Infer():
             return [*parents, paths.trained(spec.model).data]
     return parents
+
+
+def _recorded_weights(root: Path, path: str) -> str:
+    """The SHA-256 of given weights, from the predictions that networks with them made."""
+    # Only needed here, and not as light as the rest of planning.
+    from pipeline import artifacts
+
+    found = set()
+    for folder in artifacts.folders(root):
+        # What was never finished, or is damaged, is nothing to go by.
+        with suppress(PipelineError):
+            spec = artifacts.recorded_spec(artifacts.read_manifest(folder))
+            if isinstance(spec, specs.Infer):
+                found |= _weights_of(spec, path)
+    if len(found) == 1:
+        return found.pop()
+    reason = f"predictions of {len(found)} files by this name" if found else "no predictions of it"
+    raise PipelineError(f"{path} is not there, and {reason} are in {root}")
+
+
+def _weights_of(spec: specs.Infer, path: str) -> set[str]:
+    trained = paths.trained(spec.model)
+    return {trained.init} if trained.init and trained.init_path == path else set()

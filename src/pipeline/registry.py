@@ -29,8 +29,9 @@ PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset(
-    {"images", "seed", "device", "folder", "fingerprint", "image_size", "dropout", "example_input"}
-)
+    {"images", "seed", "device", "folder", "fingerprint", "engine", "image_size", "dropout",
+     "example_input"}
+)  # fmt: skip
 
 
 @cache
@@ -44,6 +45,7 @@ def syntax_tree(file: Path) -> ast.Module:
         ) from None
 
 
+@cache
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in syntax_tree(file).body if isinstance(node, ast.FunctionDef)}
 
@@ -80,16 +82,11 @@ class Registry:
 
     def files(self) -> dict[str, Path]:
         """Every entry's source file by name, the package's own and the plugins'."""
-        own = {
-            file.stem: file
-            for file in sorted((PACKAGE / self.folder).glob("*.py"))
-            if file.stem != "__init__" and self.defines(file)
-        }
-        return own | self.plugins
+        return _own_files(self.folder, self.functions) | self.plugins
 
     def defines(self, file: Path) -> bool:
         """Whether a source file is an entry of this registry."""
-        return any(name in _functions(file) for name in self.functions)
+        return _defines(file, self.functions)
 
     def names(self) -> list[str]:
         """The names of all entries, sorted."""
@@ -144,6 +141,20 @@ class Registry:
             sys.path.append(str(file.parent))
         spec.loader.exec_module(module)
         return module
+
+
+@cache
+def _own_files(folder: str, functions: tuple[str, ...]) -> dict[str, Path]:
+    """The package's entries: looked for once, since a plan asks for some thousands of times."""
+    return {
+        file.stem: file
+        for file in sorted((PACKAGE / folder).glob("*.py"))
+        if file.stem != "__init__" and _defines(file, functions)
+    }
+
+
+def _defines(file: Path, functions: tuple[str, ...]) -> bool:
+    return any(name in _functions(file) for name in functions)
 
 
 DATASETS = Registry("data set", "datasets", ("load",))

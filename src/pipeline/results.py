@@ -8,18 +8,23 @@ paper as well. Every number is a fraction (an accuracy of .78, an AUSE of .0319)
 undefined is NaN.
 """
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from pipeline import artifacts
+from pipeline.errors import PipelineError
 
 UNPRUNED = "none"
 PRINTED = "printed"
 
 NAMES = {
+    "digits": "Digits",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "imagenet": "ImageNet",
@@ -61,6 +66,9 @@ NAMES = {
     "macs": "MACs",
 }
 
+# What definitions are called that share their name with a method.
+DEFINITIONS = {"msp": "1 − p[ŷ]"}
+
 # What tells one scored combination from another, in the order in which tables and figures sort.
 KEYS = ["dataset", "architecture", "pruner", "sparsity", "uncertainty", "member"]
 SIZES = ["samples", "images", "parameters", "macs"]
@@ -73,6 +81,7 @@ class Combination:
 
     Sparsity 0 is scored once for all pruners, with the pruner `none`. `member` counts the plain
     networks that one uncertainty method was scored for; tables and figures show member 0.
+    `other_copies` names the artifacts that it was made from and that hold other bits by now.
     """
 
     dataset: str
@@ -83,6 +92,7 @@ class Combination:
     member: int = 0
     scores: Path
     curves: Path
+    other_copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,50 +109,110 @@ class Curves:
     metrics: dict[str, float]
 
 
-def display(name: str) -> str:
+# By the names of KEYS, then by metric: arrays [resamples].
+Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
+
+
+def display(name: str, column: str = "") -> str:
     """The name that tables and figures print; one that is not known stands for itself."""
-    return NAMES.get(name, name)
+    names = NAMES | DEFINITIONS if column == "definition" else NAMES
+    return names.get(name, name)
 
 
 def read_curves(combination: Combination) -> Curves:
-    """The curves of one combination, with the metrics that belong to them."""
-    scores = json.loads(combination.scores.read_text(encoding="utf-8"))
-    definition = scores["default"]
-    numbers = scores["definitions"][definition]
-    with np.load(combination.curves) as curves:
-        return Curves(
-            predicted=curves[f"{definition}/predicted"],
-            oracle=curves[f"{definition}/oracle"],
-            reliability=curves[f"{definition}/reliability"],
-            metrics={metric: _number(number.get("value")) for metric, number in numbers.items()},
+    """The curves of one combination, with the metrics that belong to them.
+
+    Raises:
+        PipelineError: a file is missing, damaged or foreign.
+    """
+    scores = artifacts.read_json(combination.scores)
+    with _refusing(combination.scores):
+        definition = scores["default"]
+        numbers = scores["definitions"][definition].items()
+        metrics = {metric: _number(number.get("value")) for metric, number in numbers}
+    path = combination.curves
+    with _refusing(path), path.open("rb") as file, np.load(file, allow_pickle=False) as curves:
+        predicted, oracle, reliability = (
+            curves[f"{definition}/{name}"].astype(float, casting="safe")
+            for name in ("predicted", "oracle", "reliability")
         )
+        if not (predicted.shape == oracle.shape == (predicted.size,) and reliability.shape[1] == 3):
+            raise ValueError("shapes")
+    return Curves(predicted, oracle, reliability, metrics)
+
+
+def read_resamples(combinations: Iterable[Combination]) -> Resamples:
+    """The bootstrap resamples of the metrics, by the default definition; none where there are none.
+
+    Networks of the same data set saw the same images in the same resample.
+    """
+    found: Resamples = {}
+    for combination in combinations:
+        names = tuple(getattr(combination, key) for key in KEYS)
+        with np.load(combination.curves) as curves:
+            found[names] = {
+                key.rpartition("/")[2]: curves[key] for key in curves.files if "/resamples/" in key
+            }
+    return found
 
 
 def tidy(combinations: Iterable[Combination]) -> pd.DataFrame:
     """One row for every combination, definition of uncertainty and metric, with :data:`COLUMNS`.
 
+    Where any combination was made from other copies than those that are there, a last column
+    `other_copies` names them.
+
     Parameters and MACs are means over the models that predicted together. Rows are sorted by
     :data:`KEYS`: sparsities ascend, names stay in the order in which they first came.
+
+    Raises:
+        PipelineError: a combination's scores are missing, damaged or foreign.
     """
     rows = []
+    combinations = list(combinations)
     for combination in combinations:
-        scores = json.loads(combination.scores.read_text(encoding="utf-8"))
-        models = scores["models"]
-        common = {key: getattr(combination, key) for key in KEYS} | {
-            "samples": scores["samples"],
-            "images": scores["images"],
-            "parameters": sum(model["parameters"] for model in models) / len(models),
-            "macs": sum(model["macs"] for model in models) / len(models),
-        }
-        rows += [
-            common
-            | {"definition": definition, "default": definition == scores["default"]}
-            | {"metric": metric}
-            | {bound: _number(number.get(bound)) for bound in ("value", "low", "high")}
-            for definition, metrics in scores["definitions"].items()
-            for metric, number in metrics.items()
-        ]
-    return _sorted(pd.DataFrame(rows, columns=COLUMNS))
+        scores = artifacts.read_json(combination.scores)
+        with _refusing(combination.scores):
+            rows += _rows(combination, scores)
+    marked = any(combination.other_copies for combination in combinations)
+    return _sorted(pd.DataFrame(rows, columns=[*COLUMNS, "other_copies"] if marked else COLUMNS))
+
+
+def _rows(combination: Combination, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    models, default = scores["models"], scores["default"]
+    if default not in scores["definitions"]:
+        raise KeyError(default)
+    common = {key: getattr(combination, key) for key in KEYS} | {
+        "samples": int(scores["samples"]),
+        "images": int(scores["images"]),
+        "parameters": sum(model["parameters"] for model in models) / len(models),
+        "macs": sum(model["macs"] for model in models) / len(models),
+        "other_copies": " ".join(combination.other_copies),
+    }
+    return [
+        common
+        | {"definition": definition, "default": definition == default}
+        | {"metric": metric}
+        | {bound: _number(number.get(bound)) for bound in ("value", "low", "high")}
+        for definition, metrics in scores["definitions"].items()
+        for metric, number in metrics.items()
+    ]
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged or foreign file leads to into one line that names it.
+
+    Reading an ``.npz`` alone can end in a dozen kinds of errors, of numpy, zipfile and zlib.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise PipelineError(f"{path} is missing") from None
+    except Exception:
+        raise PipelineError(
+            f"{path} does not hold scores; delete {path.parent} and run snakemake again"
+        ) from None
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:

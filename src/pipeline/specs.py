@@ -47,6 +47,8 @@ class Recipe:
         bias_lr: Factor on the learning rate of the biases.
         gamma_l1: Weight of an L1 penalty on the scales of the batch norms, which prepares a network
             for pruning by them (Liu et al., Network Slimming, ICCV 2017).
+        precision: ``float32``, ``bfloat16`` (for convolutions and products; weights stay float32),
+            or ``auto``: bfloat16 on GPUs that are made for it.
     """
 
     epochs: int
@@ -62,6 +64,7 @@ class Recipe:
     decay_normalisation: bool = True
     bias_lr: float = 1.0
     gamma_l1: float = 0.0
+    precision: str = "auto"
 
 
 class Spec:

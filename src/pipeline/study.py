@@ -11,7 +11,7 @@ names, options, duplicates. It imports no torch, so that the Snakefile can affor
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,9 @@ ACCESS = {"path", "download", "decoder"}
 TORCHVISION = re.compile(r"\w+_Weights\.\w+")
 
 T = TypeVar("T", bound=specs.Spec)
+
+# From the path of weights that are not there to the SHA-256 that is known of them.
+Remember = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,15 @@ class Study:
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, source: str | Path | Mapping[str, Any]) -> "Study":
+    def load(
+        cls, source: str | Path | Mapping[str, Any], *, remember: Remember | None = None
+    ) -> "Study":
         """Read a study from a YAML file or from a mapping of the same form.
+
+        Args:
+            source: The file, or the mapping.
+            remember: Asked for the SHA-256 of given weights whose file is not there; without it,
+                such a file is an error.
 
         Raises:
             PipelineError: a key, name or value is wrong; one line names it and what is allowed.
@@ -123,7 +133,7 @@ class Study:
                    "infer", "score", "figures")  # fmt: skip
         return cls(
             datasets=_datasets(content),
-            architectures=_entries(content, "architectures", MODELS, ARCHITECTURE_KEYS),
+            architectures=_entries(content, "architectures", MODELS, ARCHITECTURE_KEYS, remember),
             pruners=_entries(content, "pruners", PRUNERS),
             sparsities=_sparsities(content),
             uncertainties=_entries(content, "uncertainties", UNCERTAINTIES),
@@ -309,7 +319,7 @@ def _bounds(schema: Mapping[str, Any]) -> str:
 
 
 def _init(
-    where: str, given: Mapping[str, str], content: Mapping[str, Any]
+    where: str, given: Mapping[str, str], content: Mapping[str, Any], remember: Remember | None
 ) -> tuple[tuple[str, str, str | None], ...]:
     """The weights of each network that is not trained; see `Entry`."""
     size = content.get("ensemble_size", Study.ensemble_size)
@@ -319,12 +329,12 @@ def _init(
             allowed = ", ".join(networks)
             raise PipelineError(f"{where}: unknown network {network!r}; allowed: {allowed}")
     return tuple(
-        (network, *_weights(f"{where}.{network}", source))
+        (network, *_weights(f"{where}.{network}", source, remember))
         for network, source in sorted(given.items())
     )
 
 
-def _weights(where: str, given: str) -> tuple[str, str | None]:
+def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:
     """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
     if given.endswith(".DEFAULT"):
         raise PipelineError(f"{where}: {given} may mean others tomorrow; name the weights")
@@ -334,11 +344,17 @@ def _weights(where: str, given: str) -> tuple[str, str | None]:
         with Path(given).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest(), given
     except OSError as error:
+        if remember and isinstance(error, FileNotFoundError):
+            return remember(given), given
         raise PipelineError(f"{where}: {given}: {error.strerror}") from None
 
 
 def _entries(
-    content: Mapping[str, Any], key: str, registry: Registry, keys: set[str] = ENTRY_KEYS
+    content: Mapping[str, Any],
+    key: str,
+    registry: Registry,
+    keys: set[str] = ENTRY_KEYS,
+    remember: Remember | None = None,
 ) -> tuple[Entry, ...]:
     entries = []
     for position, item in enumerate(content[key]):
@@ -347,7 +363,7 @@ def _entries(
         options = {name: value for name, value in settings.items() if name not in keys}
         name = settings["name"]
         checked = _options(where, registry, name, options, keys)
-        init = _init(f"{where}.init", settings.get("init", {}), content)
+        init = _init(f"{where}.init", settings.get("init", {}), content, remember)
         entries.append(Entry(name, settings.get("label", name), checked, init))
     _refuse_duplicates(key, [entry.label for entry in entries])
     if "none" in [entry.label for entry in entries]:

@@ -8,7 +8,7 @@ numbers.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.results import PRINTED, display, scored, shown, write_csv
+from pipeline.metrics import percentile_interval, resample_members
+from pipeline.results import KEYS, PRINTED, Resamples, display, scored, shown, write_csv
 
 MISSING = "–"
 
@@ -212,26 +213,48 @@ def definition_table(frame: pd.DataFrame, dataset: str, architecture: str) -> Ta
 
 
 def member_table(
-    frame: pd.DataFrame, dataset: str, architecture: str, metrics: Sequence[str]
+    frame: pd.DataFrame,
+    dataset: str,
+    architecture: str,
+    metrics: Sequence[str],
+    resamples: Resamples | None = None,
 ) -> Table:
-    """Mean and standard deviation over the members of methods that were scored for several."""
+    """Mean and standard deviation over the members of methods that were scored for several.
+
+    Where they were resampled, the mean has a 95 % interval over images and members.
+    """
     keys = ["dataset", "architecture", "metric", "pruner", "uncertainty", "sparsity"]
     rows = _of(frame, dataset, architecture)
     rows = pd.concat([rows[rows["default"] & (rows["metric"] == metric)] for metric in metrics])
     numbers = rows.groupby(keys, sort=False)["value"].agg(["mean", "std", "count"]).reset_index()
     numbers = numbers[numbers["count"] > 1]
+    bounds = [_member_interval(record, resamples or {}) for record in numbers.to_dict("records")]
+    numbers[["low", "high"]] = np.reshape(bounds, (-1, 2))
+
+    def cell(record: dict[str, Any]) -> str:
+        text = f"{_cell(record['mean'], 4)} ± {_cell(record['std'], 4)}"
+        low, high = record["low"], record["high"]
+        return text if np.isnan(low) else f"{text} [{low:.4f}, {high:.4f}]"
+
     return _table(
         numbers,
         "members",
-        "mean ± standard deviation over networks trained from different seeds, at sparsities s.",
-        *_by_sparsity(
-            numbers,
-            ["metric", "pruner", "uncertainty"],
-            lambda record: f"{_cell(record['mean'], 4)} ± {_cell(record['std'], 4)}",
-        ),
-        columns=["metric", "mean", "std", "count"],
+        "mean ± standard deviation over networks trained from different seeds, at sparsities s. In "
+        "brackets the 95 % interval of the mean, which resamples the test images and the networks; "
+        "of so few networks it is rather narrow.",
+        *_by_sparsity(numbers, ["metric", "pruner", "uncertainty"], cell),
+        columns=["metric", "mean", "std", "count", "low", "high"],
         labels=3,
     )
+
+
+def _member_interval(record: dict[Hashable, Any], resamples: Resamples) -> tuple[float, float]:
+    names = [record[key] for key in KEYS if key != "member"]
+    members = [resamples.get((*names, member), {}) for member in range(record["count"])]
+    if not all(record["metric"] in member for member in members):
+        return np.nan, np.nan
+    drawn = np.stack([member[record["metric"]] for member in members])
+    return percentile_interval(resample_members(drawn))
 
 
 def metric_table(frame: pd.DataFrame, dataset: str, architecture: str) -> Table:
@@ -286,7 +309,10 @@ def _by_sparsity(
         row[record["sparsity"]] = cell({str(key): value for key, value in record.items()})
     header = [*map(str.capitalize, labels), *(f"s = {sparsity:g}" for sparsity in sparsities)]
     return header, [
-        [*map(display, names), *(cells.get(sparsity, MISSING) for sparsity in sparsities)]
+        [
+            *(display(name, label) for name, label in zip(names, labels, strict=True)),
+            *(cells.get(sparsity, MISSING) for sparsity in sparsities),
+        ]
         for names, cells in found.items()
     ]
 

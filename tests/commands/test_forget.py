@@ -5,6 +5,9 @@ import shutil
 from pathlib import Path
 
 from commands.tree import Tree
+from support import TINY
+
+from pipeline.plan import Plan
 
 
 def test_what_was_made_from_it_goes_too(tree: Tree) -> None:
@@ -66,6 +69,29 @@ def test_what_is_being_made_is_not_forgotten(tree: Tree) -> None:
     assert status == f"{folder} is being made by process 7 on here; stop it first"
     assert lines == []
     assert tree.count() == 31
+
+
+def test_a_path_is_a_place_however_it_is_written(tree: Tree) -> None:
+    place = "digits/resnet18/msp/l1-0.5"
+    for written in (place, f"{place}/", f"./{place}", f"artifacts/{place}", f"./artifacts//{place}",
+                    str(Path("artifacts", place).absolute())):  # fmt: skip
+        status, lines = tree.call("forget", "--dry-run", written)
+        assert not status
+        assert lines[-1].startswith("1 artifact, ")
+
+
+def test_backups_of_artifacts_elsewhere_go_too(tree: Tree) -> None:
+    """Snakemake's plan has such paths absolute, so that its backups stay in their folder."""
+    folder = tree.at("msp", "score")
+    Path("here").mkdir()
+    backup = Path(".snakemake/backups").absolute()
+    backup = backup.joinpath(*folder.absolute().parts[1:])
+    backup.mkdir(parents=True)
+    root = "here/../artifacts"
+    assert Plan.load({**TINY, "artifacts": root}).artifacts == Path("artifacts").absolute()
+    assert not tree.call("--artifacts", root, "forget", "digits/resnet18/msp")[0]
+    assert not folder.exists()
+    assert not backup.exists()
 
 
 def test_a_place_without_artifacts_is_refused(tree: Tree) -> None:

@@ -241,12 +241,12 @@ def test_results_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) ->
     p, y = predictions(50)
     names = ("nll", "brier", "classwise_ece", "ause")
     whole = [getattr(metrics, name)(p, y) for name in names]
-    bounds = metrics.bootstrap_intervals(Outcomes.of(p, y), resamples=20)
+    drawn = metrics.bootstrap(Outcomes.of(p, y), resamples=20)
     monkeypatch.setattr("pipeline.metrics.outcomes.BLOCK", 7 * 5)
     assert [getattr(metrics, name)(p, y) for name in names] == pytest.approx(whole, rel=1e-14)
-    blockwise = metrics.bootstrap_intervals(Outcomes.of(p, y), resamples=20)
-    for name, interval in bounds.items():
-        assert blockwise[name] == pytest.approx(interval, rel=1e-12)
+    blockwise = metrics.bootstrap(Outcomes.of(p, y), resamples=20)
+    for name, values in drawn.items():
+        np.testing.assert_allclose(blockwise[name], values, rtol=1e-12)
 
 
 @given(images=images, seed=st.integers(0, 100))
@@ -374,7 +374,7 @@ def test_bootstrap_equals_literal_resampling(ties: str) -> None:
     p, y = predictions(40)
     u, confidence = np.round(p[:, 0], 1), np.round(p[:, 1], 2)
     outcomes = Outcomes.of(p, y)
-    bounds = metrics.bootstrap_intervals(
+    drawn = metrics.bootstrap(
         outcomes, u, confidence, bins=7, steps=9, ties=ties, resamples=150, seed=3
     )
     literal = []
@@ -391,15 +391,41 @@ def test_bootstrap_equals_literal_resampling(ties: str) -> None:
                 "aurc": metrics.aurc(p[i], y[i], u[i]),
             }
         )
-    assert bounds.keys() == literal[0].keys()
-    for name, interval in bounds.items():
-        expected = np.quantile([values[name] for values in literal], [0.025, 0.975])
-        np.testing.assert_allclose(interval, expected, rtol=1e-12)
+    assert drawn.keys() == literal[0].keys()
+    for name, values in drawn.items():
+        np.testing.assert_allclose(values, [each[name] for each in literal], rtol=1e-12)
+
+
+def test_networks_are_resampled_alike() -> None:
+    p, y = predictions(60)
+    other, _ = predictions(60, seed=1)
+    one, two = (
+        metrics.bootstrap(Outcomes.of(each, y), resamples=50, seed=4) for each in (p, other)
+    )
+    # On the same images, the accuracies of a network and of its opposite add up to 1.
+    right = p.argmax(axis=1) == y
+    opposite = metrics.bootstrap(Outcomes.of(*of_wrong(right)), resamples=50, seed=4)
+    np.testing.assert_allclose(one["accuracy"] + opposite["accuracy"], 1, rtol=1e-12)
+    assert (one["accuracy"] != two["accuracy"]).any()
+
+
+def test_resampling_members_adds_the_variance_between_them() -> None:
+    generator = np.random.default_rng(0)
+    # Members at 0.4, 0.5, 0.6 share the scatter of the images, whose deviation is 0.02.
+    images = generator.normal(0, 0.02, 20_000)
+    drawn = metrics.resample_members(np.array([[0.4], [0.5], [0.6]]) + images)
+    assert drawn.shape == images.shape
+    assert drawn.mean() == pytest.approx(0.5, abs=2e-3)
+    # The mean of three draws from these three has the variance (0.02 / 3) / 3.
+    assert drawn.var() == pytest.approx(0.02**2 + 0.02 / 9, rel=0.03)
+    same = metrics.resample_members(np.tile(images, (3, 1)))
+    np.testing.assert_allclose(same, images, rtol=1e-12)
 
 
 def test_bootstrap_of_the_accuracy_is_binomial() -> None:
     p, y = of_wrong([0] * 300 + [1] * 100)
-    low, high = metrics.bootstrap_intervals(Outcomes.of(p, y), resamples=2000)["accuracy"]
+    drawn = metrics.bootstrap(Outcomes.of(p, y), resamples=2000)["accuracy"]
+    low, high = metrics.percentile_interval(drawn)
     deviation = np.sqrt(0.75 * 0.25 / 400)
     assert low == pytest.approx(0.75 - 1.96 * deviation, abs=0.005)
     assert high == pytest.approx(0.75 + 1.96 * deviation, abs=0.005)
@@ -462,4 +488,4 @@ def test_invalid_options_are_refused() -> None:
     with pytest.raises(PipelineError, match="bins is 0"):
         metrics.classwise_ece(P, Y, bins=0)
     with pytest.raises(PipelineError, match="resamples is 0"):
-        metrics.bootstrap_intervals(Outcomes.of(P, Y), resamples=0)
+        metrics.bootstrap(Outcomes.of(P, Y), resamples=0)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from pipeline.models import build
 from pipeline.models import dropout as module
-from pipeline.models.dropout import Dropout, has_dropout, sampling
+from pipeline.models.dropout import Dropout, has_dropout, sampling, splits_passes
 
 SHAPE = (16, 12, 10)
 
@@ -117,3 +117,50 @@ def test_in_training_it_is_ordinary_dropout() -> None:
 def test_has_dropout() -> None:
     assert has_dropout(build("vgg19", 3, width=0.05, dropout=0.1))
     assert not has_dropout(build("vgg19", 3, width=0.05))
+
+
+class Around(torch.nn.Module):
+    """A sum that goes around its first dropout layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Dropout(0.5), Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x) + x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "vgg19"])
+def test_passes_part_at_the_first_dropout(arch: str) -> None:
+    model = build(arch, 5, width=0.125, dropout=0.2).eval()
+    assert splits_passes(model)
+    rows: list[int] = []
+    stem = next(m for m in model.modules() if isinstance(m, torch.nn.Conv2d))
+    stem.register_forward_hook(lambda module, inputs, out: rows.append(len(out)))
+    images = torch.randn(2, 3, 32, 32)
+    ids, passes = torch.tensor([3, 1] * 3), torch.tensor([0, 0, 1, 1, 2, 2])
+    with torch.no_grad(), sampling(model, 7, ids, passes):
+        shared, repeated = model(images), model(images.repeat(3, 1, 1, 1))
+    torch.testing.assert_close(shared, repeated, rtol=1e-4, atol=1e-5)
+    assert rows == [2, 6]
+
+
+def test_what_goes_around_the_first_dropout_is_not_shared() -> None:
+    assert not splits_passes(Around())
+    assert splits_passes(torch.nn.Sequential(torch.nn.ReLU(), Dropout(0.5), torch.nn.ReLU()))
+    assert not splits_passes(torch.nn.Sequential(Dropout(0.0), torch.nn.ReLU()))
+
+
+class Branching(torch.nn.Module):
+    """What torch.fx cannot trace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dropout = Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(x) if x.sum() > 0 else x  # type: ignore[no-any-return]
+
+
+def test_a_network_that_cannot_be_traced_shares_nothing() -> None:
+    assert not splits_passes(Branching())

@@ -124,8 +124,8 @@ def test_ranks_are_whole_numbers_per_image(monkeypatch: pytest.MonkeyPatch) -> N
     maps[2, 3] = 0
     maps[:, 1] = maps[:, 1, :1]  # equal rows
     expected = [[torch.linalg.matrix_rank(map_).item() for map_ in image] for image in maps]
-    for chunk in (1, 4, 1000):
-        monkeypatch.setattr(hrank, "MATRICES_AT_ONCE", chunk)
+    for elements in (1, 100, 10**6):
+        monkeypatch.setattr(hrank, "ELEMENTS_AT_ONCE", elements)
         assert hrank.matrix_ranks(maps).tolist() == expected
     assert expected[2][3] == 0
     assert {image[1] for image in expected} == {1}

@@ -3,6 +3,7 @@ import json
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from pipeline.errors import PipelineError
@@ -43,6 +44,35 @@ def test_table_1_with_100_classes(arch: str) -> None:
         counted = sum(parameter.numel() for parameter in smaller.parameters())
         assert report.parameters == counted
         assert round(counted / 1e6, 4) == millions
+
+
+def imagenet_resnet18(sparsity: float) -> int:
+    """The parameters of an ImageNet ResNet18 whose every width c is c - ⌊c·s⌋, by arithmetic."""
+    widths = [width - int(width * sparsity + 1e-9) for width in (64, 128, 256, 512)]
+    count = 3 * widths[0] * 7 * 7 + 2 * widths[0]
+    before = widths[0]
+    for width in widths:
+        # Two blocks of two 3×3 convolutions, each with a batch norm; a 1×1 shortcut if it widens.
+        count += 9 * (before * width + 3 * width * width) + 4 * 2 * width
+        if before != width:
+            count += before * width + 2 * width
+        before = width
+    return count + before * 1000 + 1000
+
+
+@pytest.mark.parametrize("coupling", ["group", "independent"])
+@pytest.mark.parametrize("network", ["own", "torchvision"])
+def test_sizes_on_imagenet(network: str, coupling: str) -> None:
+    model = (
+        build("resnet18", 1000, image_size=224)
+        if network == "own"
+        else torchvision.models.resnet18()
+    )
+    example = torch.zeros(1, 3, 64, 64)
+    assert imagenet_resnet18(0) == 11_689_512  # as torchvision says
+    for sparsity in (0.0, 0.2, 0.6):
+        _, report = prune(model, "l1", sparsity, example_input=example, coupling=coupling)
+        assert report.parameters == imagenet_resnet18(sparsity)
 
 
 @pytest.mark.parametrize("pruner", ["random", "l1", "batchnorm", "hrank"])

@@ -115,15 +115,15 @@ def test_a_run_that_was_interrupted_ends_the_same(
         return smaller.state_dict()
 
     whole = run(None)
-    after_backward = ResRep.after_backward
+    before_step = ResRep.before_step
 
     def stop_in_epoch_3(self: ResRep, iteration: int) -> None:
         if iteration == 25:
             raise Interrupted
-        after_backward(self, iteration)
+        before_step(self, iteration)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ResRep, "after_backward", stop_in_epoch_3)
+        patch.setattr(ResRep, "before_step", stop_in_epoch_3)
         with pytest.raises(Interrupted):
             run(tmp_path)
     assert list(tmp_path.iterdir())
@@ -136,7 +136,7 @@ def test_compactors_are_optimised_apart() -> None:
     model = build("resnet18", 4, width=0.0625)
     compactors = insert(model, find_groups(model, torch.zeros(1, 3, 32, 32)))
     schedule = Schedule(0, 1, 4, 1e-4, 1e-4, 0.99)
-    extension = ResRep(compactors, RECIPE, [0.01], schedule, lambda counts: False)
+    extension = ResRep(compactors, RECIPE, schedule, lambda counts: False)
     *others, last = extension.parameter_groups(model)
     assert (last.momentum, last.weight_decay, last.lr_scale) == (0.99, 0.0, 1.0)
     assert [id(p) for p in last.parameters] == [id(c.weight) for c in compactors.values()]
@@ -153,18 +153,19 @@ def test_rows_are_masked_step_by_step() -> None:
     def enough(counts: Counter[str]) -> bool:
         return counts.total() >= 6
 
-    extension = ResRep(compactors, RECIPE, [0.01] * 10, schedule, enough)
+    extension = ResRep(compactors, RECIPE, schedule, enough)
     numbers = []
     for iteration in range(10):
         for compactor in compactors.values():
             compactor.weight.grad = torch.zeros_like(compactor.weight)
-        extension.after_backward(iteration)
+        extension.before_step(iteration)
+        extension.after_backward(0.01)
         numbers.append(sum(int(mask.sum()) for mask in extension.masked.values()))
     assert numbers == [0, 0, 0, 0, 4, 4, 6, 6, 6, 6]
     moved = [c.weight.grad.flatten(1).norm(dim=1) > 0 for c in compactors.values()]
     masked = list(extension.masked.values())
     assert all(torch.equal(one, other) for one, other in zip(moved, masked, strict=True))
-    copied = ResRep(compactors, RECIPE, [0.01], schedule, enough)
+    copied = ResRep(compactors, RECIPE, schedule, enough)
     copied.load_state_dict(extension.state_dict())
     assert all(torch.equal(copied.masked[name], extension.masked[name]) for name in compactors)
 

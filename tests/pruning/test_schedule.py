@@ -35,6 +35,14 @@ def test_the_official_run() -> None:
     assert schedule_reach(dropped, cosine(180 * 781))[0] == 2732
 
 
+def test_when_the_official_run_has_masked_resnet18s_largest_target() -> None:
+    # Four rows at each choice: 1,536 of 1,920, the sparsity 0.8, are masked in the 384th, which is
+    # iteration 4000 + 383 · 200 of 781 in an epoch.
+    schedule = official_schedule(180, 180 * 781)
+    choices = [t for t in range(180 * 781) if schedule.chooses_at(t)]
+    assert choices[1536 // 4 - 1] // 781 == 103
+
+
 def test_shorter_runs_keep_the_proportions() -> None:
     schedule = official_schedule(18, 18 * 782)
     assert (schedule.warm_up, schedule.interval) == (391, 20)

@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.errors import PipelineError
@@ -163,3 +165,22 @@ def test_drawing_needs_neither_torch_nor_pyplot() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert printed.stdout == "set()\n"
+
+
+def test_numbers_that_follow_from_other_copies_are_marked(tmp_path: Path) -> None:
+    combinations = study(tmp_path / "scores")
+    plain = tmp_path / "plain"
+    plot(combinations, plain, formats=["png"], dpi=20)
+    marked = [replace(combinations[0], other_copies=("a/train~1", "a/infer~2")), *combinations[1:]]
+    plot(marked, tmp_path / "marked", formats=["png"], dpi=20)
+    before, after = (pd.read_csv(tmp_path / name / "results.csv") for name in ("plain", "marked"))
+    assert list(after) == [*before, "other_copies"]
+    pd.testing.assert_frame_equal(after.drop(columns="other_copies"), before)
+    first = (after["pruner"] == "none") | after["pruner"].isna()
+    first &= after["uncertainty"] == "msp"
+    assert set(after["other_copies"][first]) == {"a/train~1 a/infer~2"}
+    assert after["other_copies"][~first].isna().all()
+    report = (tmp_path / "marked" / "report.md").read_text()
+    assert f"**1 of {len(combinations)} combinations were made from other copies**" in report
+    assert "- `a/infer~2`\n- `a/train~1`\n" in report
+    assert "other copies" not in (plain / "report.md").read_text()

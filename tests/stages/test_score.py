@@ -83,21 +83,28 @@ def test_every_definition_has_every_metric() -> None:
         assert set(expected) == set(METRICS)
         assert values(scores, name) == pytest.approx(expected, rel=1e-14)
 
-        intervals = metrics.bootstrap_intervals(
+        drawn = metrics.bootstrap(
             Outcomes.of(P, labels), u, confidence, bins=5, steps=9, resamples=30, seed=2
         )
         assert {
             key: (entry["low"], entry["high"])
             for key, entry in scores["definitions"][name].items()
             if "low" in entry
-        } == intervals
+        } == {key: tuple(np.quantile(each, [0.025, 0.975])) for key, each in drawn.items()}
+        stored = {key for key in curves if key.startswith(f"{name}/resamples/")}
+        if name == "logit_variance":
+            assert stored == {f"{name}/resamples/{key}" for key in drawn}
+            for key, each in drawn.items():
+                np.testing.assert_allclose(curves[f"{name}/resamples/{key}"], each, rtol=1e-7)
+        else:
+            assert not stored
 
         predicted, oracle = metrics.sparsification_curves(P, labels, u, steps=9)
         np.testing.assert_array_equal(curves[f"{name}/predicted"], predicted)
         np.testing.assert_array_equal(curves[f"{name}/oracle"], oracle)
         reliability = metrics.reliability_bins(confidence, correct, bins=5)
         np.testing.assert_array_equal(curves[f"{name}/reliability"], reliability)
-    assert len(curves) == 18
+    assert len(curves) == 6 * 3 + 7
 
 
 def test_the_choice_of_ties_holds_for_the_curves_and_their_areas() -> None:
@@ -144,7 +151,8 @@ def test_undefined_values_are_null() -> None:
     undefined = {name for name, value in entries.items() if value is None}
     assert undefined == {"auroc", "fpr95", "ause_over_random"}
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
-    assert all(curve.dtype == np.float64 for curve in curves.values())
+    kinds = {name: "float32" if "resamples" in name else "float64" for name in curves}
+    assert {name: str(curve.dtype) for name, curve in curves.items()} == kinds
 
 
 def test_a_method_may_have_probabilities_of_its_own(tmp_path: Path) -> None:

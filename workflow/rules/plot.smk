@@ -1,10 +1,10 @@
 rule plot:
     """Draw the tables and figures of the study from its scores."""
     input:
-        plan.scores,
+        ancient(plan.scores),
     output:
-        results=plan.study_folder / "results.csv",
-        marker=plan.marker,
+        results=plan.drawn[0],
+        marker=plan.drawn[1],
     log:
         plan.study_folder / "plot.log",
     conda:

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,6 +32,13 @@ def load_plan(study: Path, root: Path) -> Plan:
         return Plan.load({**content, "artifacts": str(root)})
     except PipelineError as error:
         raise PipelineError(f"{study}: {error}") from None
+
+
+def relative(root: Path, place: str) -> str:
+    """A place or an artifact as it is called under `root`, also where its path is given."""
+    if os.path.abspath(place).startswith(f"{os.path.abspath(root)}{os.sep}"):
+        return os.path.relpath(place, root)
+    return os.path.normpath(place) if place else place
 
 
 def counted(number: int, noun: str) -> str:
@@ -93,10 +101,9 @@ def _from_last_to_first(path: Path) -> tuple[int, str]:
 
 def _backups(path: Path) -> list[Path]:
     """Where Snakemake, run in this folder, keeps its copy of a path, if it has one."""
-    # A path that climbs out of here would climb out of the backups, too.
-    if ".." in path.parts:
-        return []
-    return [Path(".snakemake", "backups", *path.parts[1 if path.is_absolute() else 0 :])]
+    # Paths that climb out of here are absolute in every plan.
+    parts = paths.absolute_if_outside(path).parts
+    return [Path(".snakemake", "backups", *(part for part in parts if part != os.sep))]
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:

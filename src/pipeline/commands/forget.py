@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from pipeline import artifacts
-from pipeline.commands.common import Commands, counted, delete, in_bytes, maker, size
+from pipeline.commands.common import Commands, counted, delete, in_bytes, maker, relative, size
 from pipeline.errors import PipelineError
 
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _at(root: Path, place: str) -> list[Path]:
     """The artifacts at a place, or one artifact, relative to `root`."""
-    name = place.removeprefix(f"{root}/").rstrip("/")
+    name = relative(root, place)
     found = [
         relative
         for relative in (folder.relative_to(root) for folder in artifacts.folders(root))

@@ -23,7 +23,7 @@ from pipeline.commands.common import (
     stage_of,
 )
 from pipeline.commands.estimate import WallTimes, in_time, total
-from pipeline.commands.planned import drawing, planned, seems_there
+from pipeline.commands.planned import drawing, planned
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan, reads
 from pipeline.study import Combination
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         ("", aligned([status.row(each) for each in status.plan.combinations])),
         ("under way or interrupted:", aligned(status.trainings())),
         ("damaged, but Snakemake takes them as they are; delete them:", status.damaged()),
-        ("", aligned(status.totals(arguments.artifacts, arguments.jobs), right=range(1, 6))),
+        ("", aligned(status.totals(arguments.artifacts, arguments.jobs), right=range(1, 5))),
     )
     for heading, lines in sections:
         if lines:
@@ -65,20 +65,18 @@ class Status:
         plan: The study's plan.
         drawing: Why its tables and figures would be drawn; None if they are there.
         missing: The artifacts that are not there, or not whole.
-        planned: The artifacts whose jobs Snakemake would run.
-        to_make: Those of them that are missing; the other jobs leave at once.
+        to_make: The artifacts whose jobs Snakemake would run.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.drawing = drawing(plan)
-        self.planned = planned(plan)
+        self.to_make = planned(plan)
         self.missing = {
             name
             for name, spec in plan.nodes.items()
             if not artifacts.is_finished(self._folder(name), spec)
         }
-        self.to_make = self.planned & self.missing
         self._ancestry: dict[str, frozenset[str]] = {}
 
     def row(self, combination: Combination) -> list[str]:
@@ -99,9 +97,9 @@ class Status:
         if name in self.to_make:
             return f"makes {by_stage(makes)} ({self._why(makes)})"
         if name in self.missing:
-            return "score is damaged" if seems_there(self.plan, name) else "score is missing"
-        spare = needed & self.missing - self.planned
-        damaged = {each for each in spare if seems_there(self.plan, each)}
+            return "score is damaged"
+        spare = needed & self.missing - self.to_make
+        damaged = {each for each in spare if self._seems_there(each)}
         remarks = {"others need": makes, "damaged": damaged, "not kept": spare - damaged}
         return "; ".join(
             ["done", *(f"{text} {by_stage(names)}" for text, names in remarks.items() if names)]
@@ -171,12 +169,12 @@ class Status:
         return [
             str(self._folder(name))
             for name in self.plan.nodes
-            if name in self.missing - self.to_make and seems_there(self.plan, name)
+            if name in self.missing - self.to_make and self._seems_there(name)
         ]
 
     def totals(self, root: Path, jobs: int) -> list[list[str]]:
         """A table of the stages: how many are there, missing, to make, and for how long."""
-        rows = [["", "there", "missing", "to make", "leave at once", "time"]]
+        rows = [["", "there", "missing", "to make", "time"]]
         times = WallTimes(root) if self.to_make else None
         everything: list[float | None] = []
         for stage in STAGES:
@@ -188,10 +186,9 @@ class Status:
                 len([name for name in names if name not in self.missing]),
                 len([name for name in names if name in self.missing]),
                 len(make),
-                len([name for name in names if name in self.planned - self.to_make]),
             )
             rows.append([stage, *map(str, counts), in_words(found, 1)])
-        sums = [str(sum(int(row[column]) for row in rows[1:])) for column in range(1, 5)]
+        sums = [str(sum(int(row[column]) for row in rows[1:])) for column in range(1, 4)]
         return [*rows, ["all", *sums, in_words(everything, jobs)]]
 
     def summary(self) -> str:
@@ -199,14 +196,10 @@ class Status:
         scores = [paths.folder(each.score) for each in self.plan.combinations]
         done = sum(name not in self.missing for name in scores)
         line = f"{self.plan.study.study}: {done} of {counted(len(scores), 'combination')} done"
-        if self.drawing:
-            return f"{line}; the study {self.drawing}"
-        if all(seems_there(self.plan, name) for name in scores):
-            return f"{line}; the study is drawn: nothing to do"
-        return (
-            f"{line}; the study is drawn, so that Snakemake makes none of the rest\n"
-            f"to have them made, delete {self.plan.marker}"
-        )
+        return f"{line}; the study {self.drawing or 'is drawn: nothing to do'}"
+
+    def _seems_there(self, name: str) -> bool:
+        return self.plan.is_there(self.plan.nodes[name])
 
     def _folder(self, name: str) -> Path:
         return self.plan.root(self.plan.nodes[name].stage) / name

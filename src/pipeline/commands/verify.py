@@ -8,9 +8,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pipeline import artifacts, paths
-from pipeline.artifacts import Manifest
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
-from pipeline.errors import PipelineError
+from pipeline.lineage import Lineage
 from pipeline.progress import say
 
 
@@ -54,7 +53,7 @@ class Check:
     def __init__(self, root: Path) -> None:
         self.remarks: Counter[str] = Counter()
         self._root = root
-        self._manifests: dict[str, Manifest | None] = {}
+        self._lineage = Lineage(root)
 
     def __call__(self, name: str) -> Iterator[str]:
         """The problems of one artifact, in words."""
@@ -62,7 +61,7 @@ class Check:
         if not (folder / paths.MANIFEST).exists():
             self.remarks["unfinished"] += 1
             return
-        manifest = self._manifest(name)
+        manifest = self._lineage.manifest(name)
         if manifest is None:
             yield f"{paths.MANIFEST} is damaged"
             return
@@ -73,27 +72,9 @@ class Check:
                 yield f"{file} is missing"
             elif artifacts.sha256(folder / file) != manifest.files.get(file):
                 yield f"{file} is not the file that was written"
-        yield from self._differing(manifest)
+        for parent in self._lineage.differing(name):
+            yield f"made from another copy of {self._root / parent}"
+        if not all((self._root / each / paths.MANIFEST).exists() for each in manifest.parents):
+            self.remarks["made from parents that were deleted"] += 1
         if artifacts.recorded_spec(manifest) is None:
             self.remarks["made by other code"] += 1
-
-    def _differing(self, manifest: Manifest) -> Iterator[str]:
-        """The parents that hold other bits than those that the artifact was made from."""
-        gone = False
-        for parent, digest in manifest.parents.items():
-            if not (self._root / parent / paths.MANIFEST).exists():
-                gone = True
-                continue
-            now = self._manifest(parent)
-            if now is not None and digest not in now.files.values():
-                yield f"made from another copy of {self._root / parent}"
-        if gone:
-            self.remarks["made from parents that were deleted"] += 1
-
-    def _manifest(self, name: str) -> Manifest | None:
-        if name not in self._manifests:
-            try:
-                self._manifests[name] = artifacts.read_manifest(self._root / name)
-            except PipelineError:
-                self._manifests[name] = None
-        return self._manifests[name]

@@ -1,34 +1,69 @@
-"""``where``: the folders of a study's artifacts."""
+"""``where``: the folders of a study's artifacts, or of one place's and all that it is made from."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import paths
-from pipeline.commands.common import Commands, load_plan
+from pipeline.commands.common import Commands, load_plan, relative
 from pipeline.errors import PipelineError
+from pipeline.plan import reads
+from pipeline.specs import AnySpec
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
-    parser = commands.add_parser("where", help="print the folders of a study's artifacts")
-    parser.add_argument("study", type=Path, metavar="STUDY")
-    parser.add_argument("place", nargs="?", default="", help="such as digits/resnet18/plain-0")
+    parser = commands.add_parser(
+        "where",
+        help="print the folders of a study's artifacts",
+        usage="%(prog)s [-h] [STUDY] [PLACE]",
+        description="Of a place such as digits/resnet18/ensemble/l1-0.5: its artifacts last, after "
+        "all that they are made from. Of the beginning of a place: what is there. The study is "
+        "config.yaml unless one is given.",
+    )
+    parser.add_argument("words", nargs="*", metavar="STUDY PLACE")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the folders, and which of them are not there."""
-    plan = load_plan(arguments.study, arguments.artifacts)
-    found = [
-        folder
-        for folder, spec in plan.nodes.items()
-        if paths.place(spec).startswith(arguments.place)
-    ]
+    study, place = _study_and_place(arguments.words)
+    plan = load_plan(study, arguments.artifacts)
+    place = relative(arguments.artifacts, place)
+    exact = [spec for spec in plan.nodes.values() if paths.place(spec) == place]
+    found = exact or [spec for spec in plan.nodes.values() if paths.place(spec).startswith(place)]
     if not found:
         places = sorted({paths.place(spec) for spec in plan.nodes.values()})
-        raise PipelineError(
-            f"{arguments.place!r} is no place of the study; places: {', '.join(places)}"
-        )
-    for folder in found:
-        there = (arguments.artifacts / folder / paths.MANIFEST).is_file()
-        print(f"{arguments.artifacts / folder}{'' if there else '  (not there)'}")
+        raise PipelineError(f"{place!r} is no place of the study; places: {', '.join(places)}")
+    for spec in _with_parents(exact) if exact else found:
+        there = "" if plan.is_there(spec) else "  (not there)"
+        print(f"{arguments.artifacts / paths.folder(spec)}{there}")
+
+
+def _study_and_place(words: list[str]) -> tuple[Path, str]:
+    """What each word is: a study is a file, a place is none."""
+    match words:
+        case []:
+            return Path("config.yaml"), ""
+        case [word] if word.endswith((".yaml", ".yml")) or Path(word).is_file():
+            return Path(word), ""
+        case [word]:
+            return Path("config.yaml"), word
+        case [study, place]:
+            return Path(study), place
+    raise PipelineError(f"where: one study and one place, not {' '.join(words)}")
+
+
+def _with_parents(found: list[AnySpec]) -> Iterator[AnySpec]:
+    """Artifacts and all that they are made from, each after its parents and once."""
+    seen: set[str] = set()
+
+    def visit(spec: AnySpec) -> Iterator[AnySpec]:
+        if paths.folder(spec) not in seen:
+            seen.add(paths.folder(spec))
+            for parent in reads(spec):
+                yield from visit(parent)
+            yield spec
+
+    for spec in found:
+        yield from visit(spec)

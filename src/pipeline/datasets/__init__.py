@@ -11,6 +11,7 @@ downloads, searches a folder, or imports a reader. An entry looks like this:
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -56,6 +57,12 @@ class ImageFiles:
         return os.fsdecode(bytes(self.names[row].numpy()).rstrip(b"\0"))
 
 
+@cache
+def _of_pixels(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """A value a channel of pixels in [0, 255]; kept, since bringing it to a GPU waits for that."""
+    return torch.tensor(values, device=device).mul(255)[:, None, None]
+
+
 class _Normalised:
     """What both kinds of data sets share."""
 
@@ -64,10 +71,7 @@ class _Normalised:
 
     def normalise(self, images: Tensor) -> Tensor:
         """Float32 images with zero mean and unit variance, from uint8 [N, 3, H, W]."""
-        mean, std = (
-            torch.tensor(value, device=images.device).mul(255)[:, None, None]
-            for value in (self.mean, self.std)
-        )
+        mean, std = (_of_pixels(value, images.device) for value in (self.mean, self.std))
         return images.float().sub_(mean).div_(std)
 
 

@@ -53,7 +53,7 @@ def draw(frame: pd.DataFrame, dataset: str, metrics: Sequence[str] = ("ause", "e
     figure, axes = style.panels(
         len(rows),
         len(architectures),
-        f"{display(dataset)}: {', '.join(map(display, rows))} over the sparsity",
+        f"{display(dataset)}: accuracy and uncertainty over the sparsity",
         legend=legend,
         width=3.6,
         height=2.2,

@@ -15,7 +15,7 @@ costs no sort of its own.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.metrics.bootstrap import bootstrap_intervals
+from pipeline.metrics.bootstrap import bootstrap, percentile_interval, resample_members
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import (
@@ -40,7 +40,7 @@ __all__ = [
     "auroc",
     "ause",
     "ause_over_random",
-    "bootstrap_intervals",
+    "bootstrap",
     "brier",
     "classwise_ece",
     "closed_form_random_level",
@@ -48,8 +48,10 @@ __all__ = [
     "ece",
     "fpr95",
     "nll",
+    "percentile_interval",
     "random_level",
     "reliability_bins",
+    "resample_members",
     "sparsification_areas",
     "sparsification_curves",
 ]

@@ -1,4 +1,11 @@
-"""Intervals of the metrics, by drawing the test images again."""
+"""Intervals of the metrics, by drawing the test images again.
+
+    >>> resampled = bootstrap(Outcomes.of(P, y), u)
+    >>> low, high = percentile_interval(resampled["ause"])
+
+Networks that predicted the same images are resampled alike, so the difference of two networks has
+an interval of its own, of the differences resample by resample: a paired comparison.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,7 +16,7 @@ from pipeline.metrics.outcomes import Outcomes, blocks
 from pipeline.metrics.ranking import Floats, Uncertainty, sparsification_areas
 
 
-def bootstrap_intervals(
+def bootstrap(
     outcomes: Outcomes,
     uncertainty: Uncertainty = None,
     confidence: ArrayLike | None = None,
@@ -19,10 +26,8 @@ def bootstrap_intervals(
     ties: str = "inclusive",
     resamples: int = 1000,
     seed: int = 0,
-) -> dict[str, tuple[float, float]]:
-    """95 % percentile bootstrap intervals over the images (Efron & Tibshirani, 1993).
-
-    They hold for these trained networks: what another training would change is not in them.
+) -> dict[str, Floats]:
+    """Metrics of resamples of the images, drawn with replacement (Efron & Tibshirani, 1993).
 
     Args:
         outcomes: of the N images.
@@ -35,7 +40,7 @@ def bootstrap_intervals(
         seed: of the resamples; the same seed and N give the same ones.
 
     Returns:
-        The bounds of ``accuracy``, ``nll``, ``brier``, ``ece``, ``ece_probability`` (on the
+        [resamples] of ``accuracy``, ``nll``, ``brier``, ``ece``, ``ece_probability`` (on the
         confidence of `outcomes`), ``ause`` and ``aurc``.
     """
     if resamples < 1:
@@ -64,7 +69,32 @@ def bootstrap_intervals(
         curves = (kept.curve(steps=steps, ties=ties) for kept in (predicted, ideal))
         values["ause"].append(sparsification_areas(*curves)["ause"])
         values["aurc"].append(predicted.aurc())
-    bounds = {
-        name: np.quantile(np.concatenate(parts), [0.025, 0.975]) for name, parts in values.items()
-    }
-    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+    return {name: np.concatenate(parts) for name, parts in values.items()}
+
+
+def resample_members(resampled: Floats, seed: int = 0) -> Floats:
+    """The mean over members of an ensemble, on resamples of the images and of the members.
+
+    Its interval holds the variance between trainings, too; of few members it is rather narrow.
+
+    Args:
+        resampled: a metric of each member on the same resamples of the images, [members, R].
+        seed: of the members that are drawn, with replacement.
+
+    Returns:
+        [R].
+    """
+    members, resamples = resampled.shape
+    drawn = np.random.default_rng(seed).integers(members, size=(members, resamples))
+    means: Floats = np.take_along_axis(resampled, drawn, axis=0).mean(axis=0)
+    return means
+
+
+def percentile_interval(resampled: Floats) -> tuple[float, float]:
+    """The 95 % interval of a metric from its resamples [R].
+
+    Of a network's own it holds for this one, as it was trained: what another training would change
+    is not in it.
+    """
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return float(low), float(high)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 # SplitMix64: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
@@ -36,6 +36,9 @@ class Dropout(nn.Module):
         """Drop elements of a feature map [B, C, H, W]."""
         if self.training or self.streams is None:
             return F.dropout(x, self.p, self.training)
+        if len(x) < len(self.streams):
+            # So far the passes of an image were the same: they part here.
+            x = torch.cat([x] * (len(self.streams) // len(x)))
         return torch.where(dropped(self.streams, x.shape, self.p), 0.0, x).mul_(1 / (1 - self.p))
 
     def extra_repr(self) -> str:
@@ -46,6 +49,9 @@ class Dropout(nn.Module):
 @contextmanager
 def sampling(model: nn.Module, seed: int, ids: Tensor, passes: Tensor) -> Iterator[None]:
     """Within this context, a network in evaluation mode drops what the arguments decide.
+
+    The network may be given the images of one pass only, if :func:`splits_passes` says so: it then
+    computes what comes before the first dropout once for all passes.
 
     Args:
         model: A network with :class:`Dropout` layers.
@@ -64,6 +70,37 @@ def sampling(model: nn.Module, seed: int, ids: Tensor, passes: Tensor) -> Iterat
     finally:
         for layer in layers:
             layer.streams = None
+
+
+def splits_passes(model: nn.Module) -> bool:
+    """Whether all that the logits depend on goes through the dropout layer that comes first.
+
+    Then the passes of an image share what comes before. It is read from the network's graph; a
+    network that torch.fx cannot trace shares nothing.
+    """
+    try:
+        graph = _Tracer().trace(model)
+    except (fx.proxy.TraceError, TypeError, RuntimeError):
+        return False
+    modules = dict(model.named_modules())
+
+    def drops(node: fx.Node) -> bool:
+        module = modules.get(str(node.target)) if node.op == "call_module" else None
+        return isinstance(module, Dropout) and module.p > 0
+
+    first = next(filter(drops, graph.nodes), None)
+    around = {node for node in graph.nodes if node.op == "placeholder"}
+    for node in graph.nodes:
+        if node is not first and around.intersection(node.all_input_nodes):
+            around.add(node)
+    return not any(node.op == "output" for node in around)
+
+
+class _Tracer(fx.Tracer):
+    """Takes dropout layers for operations, as those of torch.nn."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, Dropout) or super().is_leaf_module(m, module_qualified_name)
 
 
 def has_dropout(model: nn.Module) -> bool:

@@ -120,7 +120,12 @@ def choose_rows(
 
 @torch.no_grad()
 def edit_gradient(
-    compactor: nn.Conv2d, masked: Tensor, *, lasso: float, lasso_masked: float, lr: float
+    compactor: nn.Conv2d,
+    masked: Tensor,
+    *,
+    lasso: float,
+    lasso_masked: float,
+    lr: float | Tensor,
 ) -> None:
     """Replace a compactor's gradient by ResRep's (paper, Eq. 4).
 
@@ -129,14 +134,14 @@ def edit_gradient(
 
     Args:
         compactor: After the backward pass.
-        masked: Bool [C], which rows are to vanish.
+        masked: Bool [C], which rows are to vanish; on the compactor's device.
         lasso: The weight λ of the shortening, for rows that are not masked.
         lasso_masked: The same for masked rows.
         lr: The learning rate of the coming step.
     """
     weight, gradient = compactor.weight, compactor.weight.grad
     assert gradient is not None
-    masked = masked.to(weight.device)[:, None, None, None]
+    masked = masked[:, None, None, None]
     pull = torch.where(masked, lasso_masked, lasso)
     norm = weight.flatten(1).norm(dim=1)[:, None, None, None]
     gradient.masked_fill_(masked, 0.0)

@@ -6,7 +6,9 @@ itself puts out nearly always has full rank. The maps are found by tracing the n
 torch.fx, so an architecture of one's own need not name them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -17,7 +19,9 @@ from pipeline.pruning.coupling import Group
 
 ACTIVATIONS = {"relu", "relu6", "leakyrelu", "prelu", "elu", "silu", "gelu", "hardswish", "mish"}
 PASSED = {"batchnorm2d", "add", "iadd", "identity", "dropout", "dropout2d"}
-MATRICES_AT_ONCE = 2**14
+
+# How many elements of feature maps are decomposed at once: 64 MB, whatever their size.
+ELEMENTS_AT_ONCE = 2**24
 
 
 def scores(
@@ -88,8 +92,13 @@ def feature_maps(model: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
 
 def matrix_ranks(maps: Tensor) -> Tensor:
     """The ranks int64 [B, C] of feature maps float32 [B, C, h, w]."""
-    parts = torch.split(maps.flatten(0, 1), MATRICES_AT_ONCE)
-    return torch.cat([torch.linalg.matrix_rank(part) for part in parts]).view(maps.shape[:2])
+    matrices = maps.flatten(0, 1)
+    # LAPACK decomposes a batch one by one, on one core.
+    workers = torch.get_num_threads() if maps.device.type == "cpu" else 1
+    most = max(1, ELEMENTS_AT_ONCE // (workers * maps[0, 0].numel()))
+    parts = torch.split(matrices, min(most, math.ceil(len(matrices) / workers)))
+    with ThreadPoolExecutor(workers) as pool:
+        return torch.cat(list(pool.map(torch.linalg.matrix_rank, parts))).view(maps.shape[:2])
 
 
 class Ranks(fx.Interpreter):

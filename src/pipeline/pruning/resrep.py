@@ -10,7 +10,7 @@ its channel can be cut without loss. There is no fine-tuning afterwards.
 import copy
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from pipeline.batches import evaluation_batches, steps_in_epoch
 from pipeline.datasets import AnyDataset
+from pipeline.engine import DEFAULT, Engine
 from pipeline.errors import PipelineError
 from pipeline.progress import say
 from pipeline.pruning import PruneReport, check_sparsity, make_report
@@ -67,6 +68,7 @@ def prune_in_training(
     device: torch.device | str = "cpu",
     folder: Path | None = None,
     fingerprint: str = "",
+    engine: Engine = DEFAULT,
     target: Literal["channels", "flops"] = "channels",
     cut: Literal["threshold", "masked"] = "threshold",
     schedule: Literal["official", "reach"] = "official",
@@ -92,6 +94,7 @@ def prune_in_training(
         device: Where to train.
         folder: Where an interrupted training goes on, as for :func:`pipeline.training.fit`.
         fingerprint: Whose training it is, likewise.
+        engine: How the network is run, likewise.
         target: What is reduced by the sparsity: ``channels``, of all those that have a compactor
             row, or ``flops``, the multiply-accumulate operations of the network.
         cut: Which channels go in the end: those of rows below the ``threshold``, masked or not, or
@@ -155,7 +158,7 @@ def prune_in_training(
             *(reaching.rows_per_step, reaching.lasso_masked),
         )
 
-    extension = ResRep(compactors, recipe, rates, plan, enough)
+    extension = ResRep(compactors, recipe, plan, enough)
     fit(
         trained,
         data,
@@ -165,6 +168,7 @@ def prune_in_training(
         folder=folder,
         fingerprint=fingerprint,
         extension=extension,
+        engine=engine,
     )
 
     norms = row_norms(compactors)
@@ -199,19 +203,22 @@ class ResRep(Extension):
         self,
         compactors: Compactors,
         recipe: Recipe,
-        rates: Sequence[float],
         schedule: Schedule,
         enough: Enough,
     ) -> None:
         self.compactors = compactors
         self.recipe = recipe
-        self.rates = rates
         self.schedule = schedule
         self.enough = enough
-        self.masked = {
-            name: torch.zeros(compactor.out_channels, dtype=torch.bool)
-            for name, compactor in compactors.items()
-        }
+        for compactor in compactors.values():
+            rows = torch.zeros(compactor.out_channels, dtype=torch.bool)
+            # Moves with the network, and belongs to no checkpoint.
+            compactor.register_buffer("masked", rows.to(compactor.weight.device), persistent=False)
+
+    @property
+    def masked(self) -> dict[str, Tensor]:
+        """Which rows of each compactor are masked, bool [C] on the CPU."""
+        return {name: c.get_buffer("masked").cpu() for name, c in self.compactors.items()}
 
     def parameter_groups(self, model: nn.Module) -> list[ParameterGroup]:
         """The recipe's groups, and the compactors with a momentum of their own and no decay."""
@@ -221,27 +228,31 @@ class ResRep(Extension):
             group.parameters = [p for p in group.parameters if all(p is not row for row in rows)]
         return [*groups, ParameterGroup(rows, self.schedule.compactor_momentum, 0.0)]
 
-    def after_backward(self, iteration: int) -> None:
-        """Mask more rows when it is time, and edit the compactors' gradients."""
+    def before_step(self, iteration: int) -> None:
+        """Mask more rows when it is time."""
         if self.schedule.chooses_at(iteration):
             limit = _count(self.masked) + self.schedule.rows_per_step
-            self.masked = choose_rows(row_norms(self.compactors), limit, self.enough)
-        for name, compactor in self.compactors.items():
+            self.load_state_dict(choose_rows(row_norms(self.compactors), limit, self.enough))
+
+    def after_backward(self, lr: float | Tensor) -> None:
+        """Edit the compactors' gradients."""
+        for compactor in self.compactors.values():
             edit_gradient(
                 compactor,
-                self.masked[name],
+                compactor.get_buffer("masked"),
                 lasso=self.schedule.lasso,
                 lasso_masked=self.schedule.lasso_masked,
-                lr=self.rates[iteration],
+                lr=lr,
             )
 
     def state_dict(self) -> dict[str, Tensor]:
         """Which rows are masked."""
-        return dict(self.masked)
+        return self.masked
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore which rows are masked."""
-        self.masked = dict(state)
+        for name, rows in state.items():
+            self.compactors[name].get_buffer("masked").copy_(rows)
 
 
 def _learning_rates(recipe: Recipe, images: int) -> list[float]:

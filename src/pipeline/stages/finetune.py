@@ -20,6 +20,7 @@ def run(spec: specs.Finetune, job: Job) -> None:
         seed=derive_seed(origin.seed, origin.kind, origin.member, "finetune"),
         device=job.device,
         folder=job.folder,
-        fingerprint=spec.fingerprint,
+        fingerprint=job.stamp,
+        engine=job.engine,
     )
     artifacts.save_model(job.path("model.safetensors"), model)

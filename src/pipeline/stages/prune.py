@@ -32,7 +32,8 @@ def run(spec: specs.Prune, job: Job) -> None:
             seed=seed,
             device=job.device,
             folder=job.folder,
-            fingerprint=spec.fingerprint,
+            fingerprint=job.stamp,
+            engine=job.engine,
             **options,
         )
     else:

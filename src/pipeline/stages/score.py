@@ -56,7 +56,7 @@ def score(
     ties: str = "inclusive",
     bootstrap: int = 1000,
     seed: int = 0,
-) -> tuple[dict[str, Any], dict[str, Floats]]:
+) -> tuple[dict[str, Any], dict[str, NDArray[np.floating[Any]]]]:
     """Score the logits by an uncertainty method.
 
     Args:
@@ -76,14 +76,16 @@ def score(
         What to write as JSON: ``definitions`` maps a definition of uncertainty to its metrics, each
         with a ``value`` (None where undefined) and, where bootstrapped, the bounds ``low`` and
         ``high``. And the curves: ``<definition>/predicted`` and ``<definition>/oracle``
-        [steps + 1], ``<definition>/reliability`` [bins, 3].
+        [steps + 1], ``<definition>/reliability`` [bins, 3]. Where bootstrapped, of the default
+        definition, ``<definition>/resamples/<metric>`` float32 [bootstrap].
 
     Raises:
         PipelineError: an unknown method, or logits, labels or options that are not valid.
     """
     estimates: dict[str, Estimate] = UNCERTAINTIES.load(method).estimates(logits, **options)
+    default = next(iter(estimates))
     definitions: dict[str, Any] = {}
-    curves: dict[str, Floats] = {}
+    curves: dict[str, NDArray[np.floating[Any]]] = {}
     # Definitions mostly share their probabilities, and what follows from these alone.
     shared: dict[int, tuple[Outcomes, dict[str, float]]] = {}
     for name, estimate in estimates.items():
@@ -92,9 +94,9 @@ def score(
             shared[key] = _probability_metrics(estimate.probabilities, labels, bins)
         outcomes, values = shared[key]
         ranked, arrays = _ranking_metrics(outcomes, estimate, bins, steps, ties)
-        intervals = {}
+        resampled = {}
         if bootstrap:
-            intervals = metrics.bootstrap_intervals(
+            resampled = metrics.bootstrap(
                 outcomes,
                 estimate.uncertainty,
                 estimate.confidence,
@@ -104,10 +106,12 @@ def score(
                 resamples=bootstrap,
                 seed=seed,
             )
-        definitions[name] = _entries(values | ranked, intervals)
+        definitions[name] = _entries(values | ranked, resampled)
         curves |= {f"{name}/{curve}": array for curve, array in arrays.items()}
+        if name == default:
+            for metric, array in resampled.items():
+                curves[f"{name}/resamples/{metric}"] = array.astype(np.float32)
 
-    default = next(iter(estimates))
     images, classes = estimates[default].probabilities.shape
     samples = len(logits) if isinstance(logits, np.ndarray) else sum(map(len, logits))
     content = {
@@ -181,11 +185,13 @@ def _calibration(
 
 
 def _entries(
-    values: Mapping[str, float], intervals: Mapping[str, tuple[float, float]]
+    values: Mapping[str, float], resampled: Mapping[str, Floats]
 ) -> dict[str, dict[str, float | None]]:
     """Values and intervals by metric; JSON knows no NaN."""
-    return {
-        name: {"value": None if math.isnan(value) else value}
-        | dict(zip(("low", "high"), intervals.get(name, ()), strict=False))
-        for name, value in values.items()
-    }
+    entries: dict[str, dict[str, float | None]] = {}
+    for name, value in values.items():
+        entries[name] = {"value": None if math.isnan(value) else value}
+        if name in resampled:
+            low, high = metrics.percentile_interval(resampled[name])
+            entries[name] |= {"low": low, "high": high}
+    return entries

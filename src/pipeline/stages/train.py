@@ -38,6 +38,7 @@ def run(spec: specs.Train, job: Job) -> None:
             seed=derive_seed(spec.seed, spec.kind, spec.member, "train"),
             device=job.device,
             folder=job.folder,
-            fingerprint=spec.fingerprint,
+            fingerprint=job.stamp,
+            engine=job.engine,
         )
     artifacts.save_model(job.path("model.safetensors"), model)

@@ -1,0 +1,146 @@
+"""An epoch of training: the textbook loop, the same with the data on the device, and the engine.
+
+    python benchmarks/training.py --architecture resnet18 --width 0.125
+    python benchmarks/training.py --data DIR --sparsity 0.8        # CIFAR-100 lies in DIR
+
+Each way trains its own copy of one network, an epoch in turn, in one process; the first epochs, in
+which libraries and the compiler set themselves up, are told apart.
+
+    textbook     two loader workers, PIL transforms, float32, `.item()` at every step
+    resident     the textbook's step on float32 batches that are on the device already
+    engine       this project's loop; `--engine compile=true` and the like change its settings
+"""
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import measuring
+import textbook
+import torch
+from torch import nn
+
+from pipeline import training
+from pipeline.datasets import Dataset, ImageSet, cifar100, digits
+from pipeline.engine import Engine
+from pipeline.models import build
+from pipeline.pruning import prune
+from pipeline.specs import Recipe
+
+
+def resident(
+    model: nn.Module, data: Dataset, recipe: Recipe, device: torch.device
+) -> Iterator[float]:
+    """The textbook's training step on normalised batches on the device, without augmentation."""
+    model.to(device)
+    images = data.normalise(data.train.images.to(device))
+    labels = data.train.labels.to(device)
+    criterion = nn.CrossEntropyLoss()
+    optimiser = torch.optim.SGD(
+        model.parameters(), recipe.lr, recipe.momentum, weight_decay=recipe.weight_decay
+    )
+    for _ in range(recipe.epochs):
+        model.train()
+        loss_sum, correct = 0.0, 0
+        order = torch.randperm(len(labels), device=device)
+        for index in order.split(recipe.batch_size):
+            if recipe.drop_last and len(index) < recipe.batch_size:
+                continue
+            optimiser.zero_grad()
+            logits = model(images[index])
+            loss = criterion(logits, labels[index])
+            loss.backward()
+            optimiser.step()
+            loss_sum += loss.item() * len(index)
+            correct += logits.argmax(1).eq(labels[index]).sum().item()
+        yield loss_sum / len(labels)
+
+
+def first(data: Dataset, images: int) -> Dataset:
+    """The data set with only the first training images."""
+    part = data.train
+    return replace(
+        data, train=ImageSet(part.images[:images], part.labels[:images], part.ids[:images])
+    )
+
+
+def timed(ways: dict[str, Iterator[Any]], epochs: int, device: torch.device) -> dict[str, Any]:
+    """Seconds of the first epoch and the median of the others, measured in turn."""
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(epochs):
+        for name, way in ways.items():
+            times[name].append(measuring.seconds(lambda way=way: next(way), device))
+    return {
+        name: {
+            "first_epoch": round(each[0], 4),
+            "median": round(statistics.median(each[1:]), 4),
+            "minimum": round(min(each[1:]), 4),
+        }
+        for name, each in times.items()
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--architecture", default="resnet18", choices=("resnet18", "vgg19"))
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--sparsity", type=float, default=0.0, help="pruned by l1 first")
+    parser.add_argument("--data", type=Path, help="where CIFAR-100 lies; the digits without it")
+    parser.add_argument("--images", type=int, help="only so many training images")
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=6, help="the first is not timed")
+    parser.add_argument("--engine", type=Engine.parse, default=Engine())
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"))
+    measuring.add_arguments(parser)
+    arguments = parser.parse_args()
+    device = measuring.device(arguments)
+
+    data = cifar100.load(arguments.data) if arguments.data else digits.load()
+    data = first(data, arguments.images or len(data.train))
+    recipe = Recipe(
+        arguments.epochs, batch_size=arguments.batch_size, lr=0.01, precision=arguments.precision
+    )
+    torch.manual_seed(0)
+    model = build(arguments.architecture, len(data.classes), width=arguments.width)
+    if arguments.sparsity:
+        example = torch.zeros(1, 3, data.image_size, data.image_size)
+        model, _ = prune(model, "l1", arguments.sparsity, example_input=example)
+    ways = {
+        "textbook": textbook.epochs(copy.deepcopy(model), data, recipe, device=str(device)),
+        "resident": resident(copy.deepcopy(model), data, recipe, device),
+        "engine": training.epochs(
+            copy.deepcopy(model), data, recipe, seed=0, device=device, engine=arguments.engine
+        ),
+    }
+    begun = time.perf_counter()
+    found = timed(ways, arguments.epochs, device)
+    ratios = {
+        f"{name}_over_engine": round(found[name]["median"] / found["engine"]["median"], 3)
+        for name in ("textbook", "resident")
+    }
+    arguments.engine = str(arguments.engine)
+    measuring.report(
+        "training",
+        arguments,
+        device,
+        {
+            "data": "cifar100" if arguments.data else "digits",
+            "images": len(data.train),
+            "timed_epochs": arguments.epochs - 1,
+            "seconds_an_epoch": found,
+            "ratios": ratios,
+            "wall_seconds": round(time.perf_counter() - begun, 1),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""How a network is run: memory layout, precision, fused updates, CUDA graphs, the compiler.
+
+    engine = Engine(compile=True)
+    fit(model, data, recipe, seed=0, device="cuda", engine=engine)
+
+These settings change rounding, and the order in which dropout draws, but nothing else of what is
+computed; so none of them is part of a spec. Each can be turned off by itself. On a CPU only the
+memory layout and the compiler have an effect.
+"""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How networks are run.
+
+    Attributes:
+        channels_last: Keep images and weights with the channels innermost, as tensor cores and
+            oneDNN read them.
+        fused: On a GPU, update all parameters with one kernel, with the learning rate on the
+            device.
+        cuda_graphs: On a GPU, record a training step and replay it, so that no time goes into
+            launching kernels one by one. Needs `fused`.
+        compile: Fuse operations with `torch.compile`. It pays from some minutes of training on,
+            since each process and each shape of network compiles anew.
+    """
+
+    channels_last: bool = True
+    fused: bool = True
+    cuda_graphs: bool = True
+    compile: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Engine":
+        """The engine that ``compile=true,cuda_graphs=false`` means.
+
+        Raises:
+            PipelineError: a setting is not known, or is not true or false.
+        """
+        settings = {}
+        for part in filter(None, text.split(",")):
+            name, _, value = part.partition("=")
+            if name not in (known := [each.name for each in fields(cls)]):
+                raise PipelineError(f"engine: unknown setting {name!r}; known: {', '.join(known)}")
+            if value.lower() not in ("true", "false"):
+                raise PipelineError(f"engine: {name}: {value!r} is not true or false")
+            settings[name] = value.lower() == "true"
+        return cls(**settings)
+
+    def __str__(self) -> str:
+        """What :meth:`parse` reads: the settings that differ from their defaults."""
+        return ",".join(
+            f"{each.name}={str(getattr(self, each.name)).lower()}"
+            for each in fields(self)
+            if getattr(self, each.name) != each.default
+        )
+
+    @property
+    def memory_format(self) -> "torch.memory_format":
+        """How images [B, C, H, W] lie in memory."""
+        import torch
+
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def place(self, model: "nn.Module", device: "torch.device") -> None:
+        """Move a network to where and how it is run."""
+        model.to(device=device, memory_format=self.memory_format)  # type: ignore[call-overload]
+
+
+DEFAULT = Engine()
+
+
+def computes_in_bfloat16(precision: str, device: "torch.device") -> bool:
+    """Whether convolutions and products are computed in bfloat16; weights are float32 always.
+
+    Args:
+        precision: ``float32``, ``bfloat16``, or ``auto``: bfloat16 on GPUs that are made for it.
+        device: Where the network is.
+    """
+    import torch
+
+    if precision == "auto":
+        # Emulated, bfloat16 is slower than float32.
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return precision == "bfloat16"

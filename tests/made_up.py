@@ -1,0 +1,38 @@
+"""A made-up study, whose numbers are chosen so that claims about it can be checked by hand."""
+
+import pandas as pd
+
+from pipeline import results
+
+# pruner, sparsity, accuracy, ause
+Network = tuple[str, float, float, float]
+
+
+def study(
+    networks: list[Network],
+    half_width: float = 0.0,
+    dataset: str = "digits",
+    uncertainty: str = "msp",
+) -> pd.DataFrame:
+    """A tidy frame of a ResNet18 whose intervals reach `half_width` to both sides."""
+    rows = [
+        {
+            "dataset": dataset, "architecture": "resnet18", "pruner": pruner, "sparsity": sparsity,
+            "uncertainty": uncertainty, "member": 0, "definition": "msp", "default": True,
+            "metric": metric, "value": value, "low": value - half_width,
+            "high": value + half_width, "samples": 1, "images": 100, "parameters": 1e6,
+            "macs": 1e6,
+        }
+        for pruner, sparsity, accuracy, ause in networks
+        for metric, value in (("accuracy", accuracy), ("ause", ause), ("ece", 0.1))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=results.COLUMNS)
+
+
+STUDY: list[Network] = [
+    ("none", 0.0, 0.90, 0.05),
+    ("l1", 0.4, 0.85, 0.06),
+    ("l1", 0.8, 0.70, 0.09),
+    ("random", 0.4, 0.84, 0.04),
+    ("random", 0.8, 0.71, 0.10),
+]
