@@ -106,11 +106,21 @@ class Plan:
 
         return lambda wildcards: files(_folder(stage, wildcards))
 
-    def spec(self, stage: str) -> Callable[[Any], str]:
-        """A function from a job's wildcards to its spec, as JSON."""
-        return lambda wildcards: json.dumps(
-            self._spec(_folder(stage, wildcards)).to_json(), separators=(",", ":")
-        )
+    def command(self, stage: str) -> Callable[[Any], str]:
+        """A function from a job's wildcards to the command that runs its script, quoted.
+
+        It is one parameter, and put together here, since Snakemake takes longer for each.
+        """
+        script, arguments = shlex.quote(str(SCRIPTS / f"{stage}.py")), self.arguments(stage)
+
+        def command(wildcards: Any) -> str:
+            content = self._spec(_folder(stage, wildcards)).to_json()
+            spec = shlex.quote(json.dumps(content, separators=(",", ":")))
+            return (
+                f"python {script} --spec {spec} --fingerprint {wildcards.fingerprint} {arguments}"
+            )
+
+        return command
 
     def _spec(self, folder: str) -> specs.AnySpec:
         if folder not in self.nodes:

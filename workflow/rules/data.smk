@@ -10,11 +10,8 @@ rule data:
     conda:
         "../../environment.yml"
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("data"),
-        run=plan.arguments("data"),
+        command=plan.command("data"),
     message:
         "read {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/data.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

@@ -13,11 +13,8 @@ rule finetune:
     resources:
         gpu=1,
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("finetune"),
-        run=plan.arguments("finetune"),
+        command=plan.command("finetune"),
     message:
         "fine-tune {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/finetune.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

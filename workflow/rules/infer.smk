@@ -13,11 +13,8 @@ rule infer:
     resources:
         gpu=1,
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("infer"),
-        run=plan.arguments("infer"),
+        command=plan.command("infer"),
     message:
         "predict {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/infer.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

@@ -14,11 +14,8 @@ rule prune:
     resources:
         gpu=1,
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("prune"),
-        run=plan.arguments("prune"),
+        command=plan.command("prune"),
     message:
         "prune {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/prune.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

@@ -11,11 +11,8 @@ rule score:
     conda:
         "../../environment.yml"
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("score"),
-        run=plan.arguments("score"),
+        command=plan.command("score"),
     message:
         "score {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/score.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

@@ -13,11 +13,8 @@ rule train:
     resources:
         gpu=1,
     params:
-        scripts=plan.scripts,
-        spec=plan.spec("train"),
-        run=plan.arguments("train"),
+        command=plan.command("train"),
     message:
         "train {wildcards.place}"
     shell:
-        "exec python {params.scripts:q}/train.py --spec {params.spec:q} "
-        "--fingerprint {wildcards.fingerprint} --threads {threads} {params.run} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"
