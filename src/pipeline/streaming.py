@@ -174,7 +174,8 @@ def _start_worker(number: int) -> None:
     A cluster sends SIGTERM to all processes of a job; a worker obeys only its own main process.
     When this is killed, the worker goes too, since it holds its locks.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         threading.Thread(target=_obey_main_process, daemon=True).start()
     if hasattr(prctl := ctypes.CDLL(None), "prctl"):
