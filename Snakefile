@@ -6,7 +6,6 @@ data → train → prune → fine-tune → infer → score → plot; a module of
 import sys
 
 from snakemake.cli import get_argument_parser
-from snakemake.settings.types import RerunTrigger
 
 from pipeline.errors import PipelineError
 from pipeline.plan import Plan
@@ -31,23 +30,6 @@ if forced and workflow.is_main_process:
         f"{forced[0]}: -R and -f make nothing again here; use: python -m pipeline forget PLACE"
     )
 
-
-def unless_misled(files):
-    """The function of a rule's input, which refuses settings that would plan too much or too little.
-
-    Snakemake knows them no sooner than it calls this.
-    """
-
-    def checked(_):
-        if workflow.rerun_triggers != {RerunTrigger.MTIME}:
-            sys.exit(
-                "only missing files are made: a profile needs all keys of profiles/default"
-            )
-        return files
-
-    return checked
-
-
 # One job a device, unless told otherwise; without any, the resource is not limited.
 if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", plan.jobs_on_gpus)
@@ -59,6 +41,9 @@ cores = workflow.resource_settings.cores if workflow.is_main_process else None
 wildcard_constraints:
     place="[^~]+",
     fingerprint="[0-9a-f]{8}",
+
+
+include: "workflow/rules/common.smk"
 
 
 localrules:

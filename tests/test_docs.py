@@ -27,11 +27,13 @@ def as_plugins(folder: Path, *names: str) -> None:
 
 
 def test_the_examples_are_entries_that_work(
-    tmp_path: Path, make_dataset: Callable[..., Dataset]
+    tmp_path: Path, make_dataset: Callable[..., Dataset], make_folder: Callable[..., Path]
 ) -> None:
-    as_plugins(tmp_path, "largest", "disagreement", "small", "mine")
+    as_plugins(tmp_path, "largest", "disagreement", "small", "mine", "xrays")
     assert PRUNERS.options("largest")["power"] == Option(1.0)
     assert DATASETS.options("mine") == {"grey": Option(False)}
+    xrays = DATASETS.load("xrays").load(make_folder(), crop_size=32)
+    assert (len(xrays.train), xrays.image_size, xrays.mean) == (12, 32, (0.5, 0.5, 0.5))
 
     model = build("small", 4, dropout=0.2, image_size=8, width=0.5)
     data = make_dataset()

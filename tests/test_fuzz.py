@@ -49,7 +49,8 @@ STUDY: dict[str, Any] = {
     "score": {"bins": [15], "bootstrap": 20},
     "figures": {"formats": ["png"]},
 }
-SWITCHES = {"frozen": False, "artifacts": "a", "output": "b", "device": "cpu", "jobs_per_gpu": 2}
+SWITCHES = {"frozen": False, "artifacts": "a", "output": "b", "device": "cpu", "jobs_per_gpu": 2,
+            "engine": "compile=true"}  # fmt: skip
 SCORES = {
     "models": [{"parameters": 10, "macs": 20}],
     "samples": 1,
@@ -126,7 +127,8 @@ def _scores(path: Path) -> object:
 def _curves(path: Path) -> object:
     scores = path.with_name("good.json")
     scores.write_text(json.dumps(SCORES))
-    return results.read_curves(_combination(scores, path))
+    combination = _combination(scores, path)
+    return results.read_curves(combination), results.read_resamples([combination])
 
 
 def _scores_of_curves(path: Path) -> object:
@@ -139,7 +141,9 @@ def _scores_of_curves(path: Path) -> object:
 def _npz() -> bytes:
     buffer = io.BytesIO()
     arrays = {"msp/predicted": np.zeros(51), "msp/oracle": np.zeros(51)}
-    np.savez_compressed(buffer, **arrays, **{"msp/reliability": np.ones((15, 3))})
+    np.savez_compressed(
+        buffer, **arrays, **{"msp/reliability": np.ones((15, 3)), "msp/resamples/ece": np.ones(4)}
+    )
     return buffer.getvalue()
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from pipeline import artifacts, code_identity, paths, specs
 from pipeline.datasets import Dataset, ImageSet
 from pipeline.job import INTERRUPTED, Job
-from pipeline.resume import Resume
+from pipeline.resume import SIGNALS, Resume, stop_requests
 from pipeline.training import SGD, Extension, ParameterGroup
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
@@ -208,11 +208,19 @@ def test_the_stamp_tells_codes_and_parents_apart(
 
 
 def test_signals_do_what_they_did_once_a_training_is_over() -> None:
-    from pipeline.resume import SIGNALS, stop_requests
-
     before = [signal.getsignal(number) for number in SIGNALS]
     with stop_requests() as stop:
         for number in SIGNALS:
             os.kill(os.getpid(), number)
         assert stop == list(SIGNALS)
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_requests() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert stop == []
+    finally:
+        signal.signal(signal.SIGHUP, before)

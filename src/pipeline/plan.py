@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -96,22 +96,23 @@ class Plan:
     def inputs(self, stage: str) -> Callable[[Any], list[str]]:
         """A function from a job's wildcards to the files that it reads; none if it has run."""
 
-        def files(wildcards: Any) -> list[str]:
-            spec = self._spec(stage, wildcards)
+        # Snakemake asks three times.
+        @cache
+        def files(folder: str) -> list[str]:
+            spec = self._spec(folder)
             if self.is_there(spec) and not self.whole:
                 return []
             return [file for parent in reads(spec) for file in self.files(parent)]
 
-        return files
+        return lambda wildcards: files(_folder(stage, wildcards))
 
     def spec(self, stage: str) -> Callable[[Any], str]:
         """A function from a job's wildcards to its spec, as JSON."""
         return lambda wildcards: json.dumps(
-            self._spec(stage, wildcards).to_json(), separators=(",", ":")
+            self._spec(_folder(stage, wildcards)).to_json(), separators=(",", ":")
         )
 
-    def _spec(self, stage: str, wildcards: Any) -> specs.AnySpec:
-        folder = f"{wildcards.place}/{stage}~{wildcards.fingerprint}"
+    def _spec(self, folder: str) -> specs.AnySpec:
         if folder not in self.nodes:
             raise PipelineError(
                 f"{folder} is not in this plan: other code or another study made it"
@@ -252,6 +253,10 @@ class Plan:
             unique = sorted(set(missing))
             more = f" and {len(unique) - 1} more" if len(unique) > 1 else ""
             raise PipelineError(f"frozen: no predictions in {self.artifacts / unique[0]}{more}")
+
+
+def _folder(stage: str, wildcards: Any) -> str:
+    return f"{wildcards.place}/{stage}~{wildcards.fingerprint}"
 
 
 def reads(spec: specs.AnySpec) -> list[specs.AnySpec]:

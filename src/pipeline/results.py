@@ -145,13 +145,19 @@ def read_resamples(combinations: Iterable[Combination]) -> Resamples:
     """The bootstrap resamples of the metrics, by the default definition; none where there are none.
 
     Networks of the same data set saw the same images in the same resample.
+
+    Raises:
+        PipelineError: a file is missing, damaged or foreign.
     """
     found: Resamples = {}
     for combination in combinations:
         names = tuple(getattr(combination, key) for key in KEYS)
-        with np.load(combination.curves) as curves:
+        path = combination.curves
+        with _refusing(path), path.open("rb") as file, np.load(file, allow_pickle=False) as curves:
             found[names] = {
-                key.rpartition("/")[2]: curves[key] for key in curves.files if "/resamples/" in key
+                key.rpartition("/")[2]: curves[key].astype(float, casting="safe")
+                for key in curves.files
+                if "/resamples/" in key
             }
     return found
 

@@ -25,8 +25,8 @@ from pipeline.artifacts import Arrays
 from pipeline.errors import PipelineError
 from pipeline.progress import say
 
-# SLURM and Snakemake send the first one, Ctrl-C the other.
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Sent by SLURM or `kill`, by Ctrl-C, and by a terminal that is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Stateful(Protocol):
@@ -124,7 +124,7 @@ def _checksum(arrays: Arrays, position: Mapping[str, Any]) -> str:
 
 @contextmanager
 def stop_requests() -> Iterator[list[int]]:
-    """A list that is empty until SIGTERM or SIGINT comes."""
+    """A list that is empty until one of `SIGNALS` comes; those ignored before (nohup) still are."""
     requests: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -133,7 +133,9 @@ def stop_requests() -> Iterator[list[int]]:
     before: dict[signal.Signals, Any] = {}
     try:
         with suppress(ValueError):  # signals reach the main thread only
-            before.update((number, signal.signal(number, note)) for number in SIGNALS)
+            for number in SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, note)
         yield requests
     finally:
         for number, handler in before.items():

@@ -216,7 +216,7 @@ def fit(
 
     Raises:
         PipelineError: the loss is no longer a number.
-        Interrupted: SIGTERM came.
+        Interrupted: SIGTERM, SIGINT or SIGHUP came.
     """
     history = []
     for done in epochs(

@@ -76,6 +76,17 @@ def test_artifacts_that_were_never_finished_can_go(tree: Tree) -> None:
     assert not stopped.exists()
 
 
+def test_an_artifact_that_is_a_link_loses_only_the_link(tree: Tree) -> None:
+    tree.add("sparser", pruners=["l1"], sparsities=[0.75])
+    folder = tree.at("plain-0/l1-0.75", "prune")
+    shared = Path("shared").absolute()
+    folder.rename(shared)
+    folder.symlink_to(shared)
+    assert not tree.call("gc", "tiny.yaml", "--delete")[0]
+    assert not folder.is_symlink()
+    assert (shared / "model.safetensors").exists()
+
+
 def test_checkpoints_whose_predictions_are_there_can_go(tree: Tree) -> None:
     # This network's predictions are lost, that one's are not what was written.
     shutil.rmtree(tree.at("plain-0/l1-0.5", "infer"))

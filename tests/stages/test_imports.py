@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,25 @@ for pruner in ("random", "l1", "batchnorm", "hrank"):
 predict(smaller, data, samples=2)
 """
     assert heavy_modules(code) == {"torch"}
+
+
+def test_only_streaming_imports_torchvision(tmp_path: Path) -> None:
+    code = f"""
+import torch
+from pathlib import Path
+from pipeline import artifacts
+from pipeline.batches import training_batches
+from pipeline.datasets import ImageFiles, StreamedDataset
+from pipeline.specs import Data, Recipe
+
+zeros = torch.zeros(4, dtype=torch.int64)
+part = ImageFiles(torch.zeros(4, 1, dtype=torch.uint8), zeros, zeros, zeros)
+data = StreamedDataset(part, part, ("a",), (0.5,) * 3, (0.5,) * 3, 8, 8)
+file = Path({str(tmp_path / "images.safetensors")!r})
+artifacts.save_dataset(file, data)
+artifacts.load_dataset(file, Data("imagefolder", access=(("path", "."),)))
+"""
+    assert heavy_modules(code) == {"torch"}
+    assert "torchvision" in heavy_modules(
+        code + "training_batches(data, Recipe(1), 0, torch.device('cpu'))"
+    )

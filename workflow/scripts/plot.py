@@ -23,3 +23,5 @@ if __name__ == "__main__":
             print(file)
     except PipelineError as error:
         sys.exit(f"plot: {error}")
+    except OSError as error:
+        sys.exit(f"plot: {error.filename or arguments.marker}: {error.strerror or error}")

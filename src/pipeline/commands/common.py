@@ -28,6 +28,9 @@ def load_plan(study: Path, root: Path) -> Plan:
         raise PipelineError(f"{study} is not valid YAML") from None
     if not isinstance(content, dict):
         raise PipelineError(f"{study} does not hold a study: expected `key: value` lines")
+    named = content.get("artifacts", root)
+    if os.path.abspath(str(named)) != os.path.abspath(root):
+        raise PipelineError(f"{study}: its artifacts are in {named}; add --artifacts {named}")
     try:
         return Plan.load({**content, "artifacts": str(root)})
     except PipelineError as error:
@@ -88,7 +91,7 @@ def delete(found: Iterable[Path]) -> None:
     """
     for path in sorted(found, key=_from_last_to_first):
         for each in (path, *_backups(path)):
-            if each.is_dir():
+            if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each)
             else:
                 each.unlink(missing_ok=True)

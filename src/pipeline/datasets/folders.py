@@ -29,9 +29,9 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def read(
     root: Path,
     *,
-    crop_size: int,
-    resize_size: int,
-    decoder: str,
+    crop_size: int = 224,
+    resize_size: int = 0,
+    decoder: str = "pillow",
     mean: tuple[float, float, float] = IMAGENET_MEAN,
     std: tuple[float, float, float] = IMAGENET_STD,
 ) -> StreamedDataset:
