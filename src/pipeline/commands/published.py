@@ -9,7 +9,7 @@ from pipeline.commands.common import Commands
 def add(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser("published", help="draw the paper's own tables and figures")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("published"), metavar="DIR")
+    parser.add_argument("folder", type=Path, metavar="DIR")
     parser.set_defaults(run=run)
 
 
