@@ -45,15 +45,16 @@ class Ranking:
                 f"uncertainty holds {np.isnan(u).sum()} NaN among {len(u)} images "
                 f"(the first: image {np.isnan(u).argmax()}), expected numbers"
             )
-        self.order = np.argsort(u, kind="stable")
+        # The order of equal ones does not matter: whole groups are counted.
+        self.order = np.argsort(u)
         self.wrong = wrong[self.order]
         ascending = u[self.order]
-        self.last = np.append(np.flatnonzero(ascending[1:] != ascending[:-1]), len(u) - 1)
+        self.last = np.flatnonzero(np.append(ascending[1:] != ascending[:-1], True))
 
     def retained(self, weights: Ints | None = None) -> "Retained":
         """Counts of retained images, for rows [R, N] of count weights, or each image once."""
         if weights is None:
-            weights = np.ones((1, len(self.order)), np.int64)
+            return Retained((self.last + 1)[None], np.cumsum(self.wrong)[None, self.last])
         weights = np.take(weights, self.order, axis=1)
         images = np.cumsum(weights, axis=1)
         wrong = np.cumsum(weights * self.wrong, axis=1)
