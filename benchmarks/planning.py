@@ -3,7 +3,7 @@
     python benchmarks/planning.py > record.json
 
 Times ``snakemake -n`` of a study of 5,000 jobs of which nothing is there, and of a generated
-Snakefile with the same rules, files and dependencies, but no parameters, no logs and no package
+Snakefile with the same rules, files (logs, too) and dependencies, but no parameters and no package
 behind it; then a second run of the default study, in which nothing is to do. Repetitions take
 turns, so that other load of the machine falls on all. Nothing is computed: the default study's
 artifacts are empty files.
@@ -52,6 +52,8 @@ rule {stage}:
         lambda wildcards: INPUTS[f"{{wildcards.place}}/{stage}~{{wildcards.fingerprint}}"],
     output:
         {outputs}
+    log:
+        "{log}",
     message:
         "{stage} {{wildcards.place}}"
     shell:
@@ -94,6 +96,7 @@ def write_empty(plan: Plan, folder: Path) -> Path:
     rules = [
         RULE.format(
             stage=stage,
+            log=plan.log(stage),
             outputs="\n        ".join(
                 f'"{plan.pattern(stage, name)}",' for name in paths.outputs(stage)
             ),
