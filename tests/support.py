@@ -67,7 +67,10 @@ class Project:
     def call(self, *command: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run a command of this project's python, with this project's code."""
         process = self.start(*command, before=before)
-        printed, complained = process.communicate(timeout=600)
+        try:
+            printed, complained = process.communicate(timeout=600)
+        finally:
+            process.kill()  # nothing, where it has ended
         return subprocess.CompletedProcess(command, process.returncode, printed, complained)
 
     @property

@@ -20,7 +20,7 @@ ONE_THREAD = ("--set-threads", "train=1", "prune=1", "finetune=1", "infer=1")
 ON_SLURM = (
     *ONE_THREAD,
     "--workflow-profile=profiles/slurm",
-    "--slurm-init-seconds-before-status-checks=3",
+    "--slurm-init-seconds-before-status-checks=1",
     "--max-status-checks-per-second=2",
     "--latency-wait=10",
 )
