@@ -54,7 +54,9 @@ class Ranking:
     def retained(self, weights: Ints | None = None) -> "Retained":
         """Counts of retained images, for rows [R, N] of count weights, or each image once."""
         if weights is None:
-            return Retained((self.last + 1)[None], np.cumsum(self.wrong)[None, self.last])
+            return Retained(
+                (self.last + 1)[None], np.cumsum(self.wrong, dtype=np.int64)[None, self.last]
+            )
         weights = np.take(weights, self.order, axis=1)
         images = np.cumsum(weights, axis=1)
         wrong = np.cumsum(weights * self.wrong, axis=1)
