@@ -39,7 +39,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project.edit("gpu.py", 'yield "cuda"', PRETEND)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-        project.run("--cores", "4", "--resources", "gpu=2", "--default-resources", "tmpdir='.'")
+        # A job's threads are the run's cores over its jobs, and another number has other bits.
+        profile = project.folder / "profiles/default/profile.yaml"
+        profile.write_text(profile.read_text().replace("cores: all", "cores: 4"))
+        project.run("--resources", "gpu=2", "--default-resources", "tmpdir='.'")
         yield project
 
 
