@@ -173,14 +173,13 @@ def test_a_run_can_put_several_jobs_on_a_gpu(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_job_gets_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan.load(STUDY | {"uncertainties": ["ensemble"]})
-    trainings = sum(spec.stage == "train" for spec in plan.nodes.values())
-    assert trainings > 1
-    assert plan.threads("train", None) == plan.threads("train", trainings) == 1
-    assert plan.threads("train", 3 * trainings + 1) == 3
+    plan = Plan.load(STUDY)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert plan.threads(16) == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert plan.threads("train", 16) == 8
-    assert Plan.load(STUDY | {"jobs_per_gpu": 4}).threads("infer", 16) == 2
+    assert plan.threads(16) == 8
+    assert plan.threads(None) == plan.threads(1) == 1
+    assert Plan.load(STUDY | {"jobs_per_gpu": 4}).threads(16) == 2
 
 
 @pytest.mark.parametrize(

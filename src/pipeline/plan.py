@@ -149,14 +149,13 @@ class Plan:
         """How many jobs the GPUs of this machine take at once; 0 where none is used."""
         return self.jobs_per_gpu * len(gpu.visible()) if self.device == "auto" else 0
 
-    def threads(self, stage: str, cores: int | None) -> int:
-        """The CPUs of a job that runs a network, of all there are: its share of them.
+    def threads(self, cores: int | None) -> int:
+        """The CPUs of a job that runs a network, of all there are.
 
-        Jobs side by side use CPUs better than threads do, so a job gets more than one where there
-        are fewer such jobs than CPUs, or where they wait for GPUs.
+        Where jobs wait for GPUs, it is a share of them. Otherwise it is one: jobs side by side use
+        CPUs better than threads do, and the bits of a result depend on the number of threads.
         """
-        number = sum(spec.stage == stage for spec in self.nodes.values())
-        return max(1, (cores or 1) // (self.jobs_on_gpus or max(1, number)))
+        return max(1, (cores or 1) // self.jobs_on_gpus) if self.jobs_on_gpus else 1
 
     @property
     def scripts(self) -> Path:

@@ -9,7 +9,7 @@ rule finetune:
         plan.log("finetune"),
     conda:
         "../../environment.yml"
-    threads: plan.threads("finetune", cores)
+    threads: plan.threads(cores)
     resources:
         gpu=1,
     params:

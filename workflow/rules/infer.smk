@@ -9,7 +9,7 @@ rule infer:
         plan.log("infer"),
     conda:
         "../../environment.yml"
-    threads: plan.threads("infer", cores)
+    threads: plan.threads(cores)
     resources:
         gpu=1,
     params:

@@ -10,7 +10,7 @@ rule prune:
         plan.log("prune"),
     conda:
         "../../environment.yml"
-    threads: plan.threads("prune", cores)
+    threads: plan.threads(cores)
     resources:
         gpu=1,
     params:

@@ -9,7 +9,7 @@ rule train:
         plan.log("train"),
     conda:
         "../../environment.yml"
-    threads: plan.threads("train", cores)
+    threads: plan.threads(cores)
     resources:
         gpu=1,
     params:
