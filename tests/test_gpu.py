@@ -177,9 +177,23 @@ def test_a_job_gets_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert plan.threads(16) == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert plan.threads(16) == 8
+    assert plan.threads(16) == 7
     assert plan.threads(None) == plan.threads(1) == 1
-    assert Plan.load(STUDY | {"jobs_per_gpu": 4}).threads(16) == 2
+    assert Plan.load(STUDY | {"jobs_per_gpu": 4}).threads(17) == 2
+
+
+def test_gpus_are_numbered_as_cuda_counts_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A container that was given the third GPU alone has /dev/nvidia2, which CUDA calls 0."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(gpu, "DEVICES", tmp_path)
+    assert gpu.visible() == []
+    for name in ("nvidia2", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert gpu.visible() == ["0"]
+    (tmp_path / "nvidia7").touch()
+    assert gpu.visible() == ["0", "1"]
 
 
 @pytest.mark.parametrize(

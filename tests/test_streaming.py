@@ -18,7 +18,7 @@ from torch import Tensor
 from torchvision import transforms
 
 from pipeline.batches import TrainingImages, evaluation_batches, training_batches
-from pipeline.datasets import StreamedDataset, imagefolder
+from pipeline.datasets import Dataset, StreamedDataset, imagefolder
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.specs import Recipe
@@ -86,6 +86,14 @@ def test_batches_are_those_of_the_seed_and_the_epoch(
         assert same(list(with_workers.epoch(1, 1)), second[1:])
         assert len(multiprocessing.active_children()) == number - 1
         del with_workers
+
+
+def test_a_training_that_stopped_at_the_end_of_an_epoch_goes_on(
+    data: StreamedDataset, make_dataset: Callable[..., Dataset]
+) -> None:
+    for each in (data, make_dataset()):
+        batches = training_batches(each, RECIPE, 0, CPU)
+        assert list(batches.epoch(0, batches.steps)) == []
 
 
 def test_the_global_generator_is_left_alone(data: StreamedDataset) -> None:

@@ -8,6 +8,7 @@ from made_up import STUDY, Network, study
 from pipeline import results
 from pipeline.claims import CLAIMS, FALLS, RISES, STAYS, STEP, Claim
 from pipeline.comparison import as_a_study
+from pipeline.errors import PipelineError
 from pipeline.metrics import Outcomes, bootstrap
 from pipeline.results import Resamples
 from pipeline.verdicts import Count, Estimate, Judgement, judge
@@ -41,6 +42,12 @@ def test_steps_of_sparsity_begin_at_the_unpruned_network_for_every_pruner() -> N
     assert found == [(4, 4, 0), (4, 3, 1)]
     found = counts(study(STUDY), "sparsity", "step_a == 0 and step_b > 0", {"ause": RISES})
     assert found == [(4, 3, 1)]
+
+
+def test_pruned_networks_alone_cannot_be_judged() -> None:
+    pruned = study([network for network in STUDY if network[1] > 0])
+    with pytest.raises(PipelineError, match="no unpruned network of digits resnet18 msp"):
+        judge(pruned)
 
 
 def test_a_pair_whose_difference_may_be_nothing_is_open() -> None:

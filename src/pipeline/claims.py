@@ -5,7 +5,7 @@
 
 reads: take two networks that differ in the sparsity alone, both a ResNet18, the second a step
 sparser than the first; from the first to the second the accuracy falls and the AUSE rises.
-:mod:`pipeline.comparison` counts how many such pairs there are, and how many do so. What the paper
+:mod:`pipeline.verdicts` counts how many such pairs there are, and how many do so. What the paper
 says of CIFAR-100 is asked of any data set but ImageNet. That something "can" or "may" happen is no
 claim here.
 """

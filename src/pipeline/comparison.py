@@ -21,7 +21,7 @@ from pipeline.verdicts import KEYS, METRICS, NETWORK, NOT_TESTABLE, Judgement, j
 # How the paper may have meant the variance over networks or passes (Eq. 6).
 VARIANCES = ("logit_variance", "probability_variance")
 
-VERDICTS = """## The paper's claims
+READING_CLAIMS = """## The paper's claims
 
 Each claim of the paper is read as a statement about pairs of networks, such as one network at two
 neighbouring sparsities, and its verdict counts the pairs that do as claimed. What the paper says of
@@ -106,7 +106,7 @@ def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Tabl
 def report(found: Sequence[Table]) -> str:
     """The tables of :func:`tables` on a page, after what is to be known of them."""
     parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
-    return "\n\n".join([VERDICTS, PAIRING, *parts])
+    return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
 
 
 def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table:

@@ -63,6 +63,7 @@ class Recorded:
     def _record(self, images: Tensor, labels: Tensor) -> None:
         inputs = torch.empty_like(images), torch.empty_like(labels)
         graph = torch.cuda.CUDAGraph()
+        stream = torch.cuda.current_stream()
         try:
             # Only this thread's work must not disturb it: a loader may be copying meanwhile.
             with torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"):
@@ -70,6 +71,13 @@ class Recorded:
         except RuntimeError as error:
             self.possible = False
             self.undo()
-            say(f"this network runs without CUDA graphs: {str(error).splitlines()[0]}")
+            # Older versions of torch leave the stream current and the generator recording; recorded
+            # graphs would go on with the state that the generator had.
+            torch.cuda.set_stream(stream)
+            generator = torch.cuda.default_generators[torch.cuda.current_device()]
+            generator.graphsafe_set_state(generator.clone_state())
+            self.graphs.clear()
+            reason = str(error.__context__ or error).partition("\n")[0]
+            say(f"this network runs without CUDA graphs: {reason}")
             return
         self.graphs[images.shape] = graph, inputs

@@ -15,6 +15,8 @@ from pipeline.errors import PipelineError
 # Where networks run: on a GPU if there is one, or not.
 CHOICES = ("auto", "cpu")
 
+DEVICES = Path("/dev")
+
 
 def visible() -> list[str]:
     """The ids of the NVIDIA GPUs that may be used: CUDA_VISIBLE_DEVICES, or all there are."""
@@ -22,11 +24,9 @@ def visible() -> list[str]:
     if chosen is not None:
         names = (name.strip() for name in chosen.split(","))
         return [name for name in names if name not in ("", "-1", "NoDevFiles")]
-    return sorted(
-        file.name.removeprefix("nvidia")
-        for file in Path("/dev").glob("nvidia*")
-        if file.name.removeprefix("nvidia").isdigit()
-    )
+    names = (file.name.removeprefix("nvidia") for file in DEVICES.glob("nvidia*"))
+    # CUDA counts those that are there: in a container, the only one may be called nvidia2.
+    return [str(number) for number in range(sum(name.isdigit() for name in names))]
 
 
 @contextmanager

@@ -43,6 +43,7 @@ class Job:
     device: str = "cpu"
     jobs_per_gpu: int = 1
     engine: Engine = DEFAULT
+    threads: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -121,6 +122,7 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
         arguments.output or arguments.artifacts,
         jobs_per_gpu=arguments.jobs_per_gpu,
         engine=Engine.parse(arguments.engine),
+        threads=arguments.threads,
     )
     if _is_there(job):
         return
@@ -220,6 +222,8 @@ def _write_provenance(job: Job, seconds: float) -> None:
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
         **_device(job),
+        "threads": job.threads,
+        "engine": str(job.engine) or "default",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
         "commit": _commit(),
@@ -234,7 +238,6 @@ def _device(job: Job) -> dict[str, Any]:
     return {
         "device": cuda.get_device_name(),
         "jobs_per_gpu": job.jobs_per_gpu,
-        "engine": str(job.engine) or "default",
         "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
     }
 

@@ -152,10 +152,11 @@ class Plan:
     def threads(self, cores: int | None) -> int:
         """The CPUs of a job that runs a network, of all there are.
 
-        Where jobs wait for GPUs, it is a share of them. Otherwise it is one: jobs side by side use
-        CPUs better than threads do, and the bits of a result depend on the number of threads.
+        Where jobs wait for GPUs, it is a share of all but one, which scoring gets. Otherwise it is
+        one: jobs side by side use CPUs better than threads do, and the bits of a result depend on
+        the number of threads.
         """
-        return max(1, (cores or 1) // self.jobs_on_gpus) if self.jobs_on_gpus else 1
+        return max(1, ((cores or 1) - 1) // self.jobs_on_gpus) if self.jobs_on_gpus else 1
 
     @property
     def scripts(self) -> Path:

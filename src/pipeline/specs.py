@@ -48,7 +48,8 @@ class Recipe:
         gamma_l1: Weight of an L1 penalty on the scales of the batch norms, which prepares a network
             for pruning by them (Liu et al., Network Slimming, ICCV 2017).
         precision: ``float32``, ``bfloat16`` (for convolutions and products; weights stay float32),
-            or ``auto``: bfloat16 on GPUs that are made for it.
+            or ``auto``: bfloat16 on GPUs that are made for it. Convolutions in float32 are TF32 on
+            GPUs that have it, torch's default.
     """
 
     epochs: int

@@ -51,15 +51,17 @@ class StreamedBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """Images float32 [B, 3, H, W], channels last, and labels [B], from step `start` on."""
+        if start == self.steps:
+            return  # stopped between the last step and the end of its epoch
         generator = torch.Generator().manual_seed(derive_seed(self.seed, "epoch", epoch))
         order = torch.randperm(len(self.data.train), generator=generator)
         size = self.recipe.batch_size
         order = order[start * size : self.steps * size]
         self.sampler.rows = order
         self.sampler.seed = (self.seed, "image", epoch)
-        labels = torch.split(self.data.train.labels[order], size)
+        labels = torch.split(self.data.train.labels[order].to(self.device), size)
         for images, some in zip(_checked(self.loader, self.device), labels, strict=True):
-            yield self.data.normalise(images), some.to(self.device)
+            yield self.data.normalise(images), some
 
 
 def stream(
@@ -168,7 +170,7 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _start_worker(number: int) -> None:
+def _start_worker(_: int) -> None:
     """Leave signals to the main process, which still needs its workers to end in order.
 
     A cluster sends SIGTERM to all processes of a job; a worker obeys only its own main process.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline import results
 from pipeline.claims import CLAIMS, Claim
+from pipeline.errors import PipelineError
 from pipeline.results import UNPRUNED, Resamples, display, scored, shown
 
 METRICS = ("accuracy", "ause", "ece")
@@ -95,6 +96,9 @@ class Networks:
         origins = wide.reset_index(drop=True).reset_index(names="origin")
         origins = origins[origins["sparsity"] == 0].drop_duplicates(group)
         origin = wide[group].merge(origins[[*group, "origin"]], on=group, how="left")["origin"]
+        if origin.isna().any():
+            names = " ".join(wide.loc[origin.isna().to_numpy(), group].iloc[0])
+            raise PipelineError(f"there is no unpruned network of {names} to compare with")
         # It was resampled once, under the name that it has there.
         named = wide.assign(pruner=wide["pruner"].where(wide["sparsity"] > 0, UNPRUNED))
 
@@ -142,7 +146,7 @@ class Count:
 
     @property
     def verdict(self) -> str:
-        """One of VERDICTS, or NOT_TESTABLE; READING says which when."""
+        """One of VERDICTS, or NOT_TESTABLE; `comparison.READING_CLAIMS` says which when."""
         decided = self.agree + self.against
         if self.pairs == 0:
             return NOT_TESTABLE

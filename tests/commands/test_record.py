@@ -46,6 +46,15 @@ def test_it_keeps_the_study_its_tables_figures_and_numbers(tree: Tree) -> None:
     assert lines == ["pruner,value,low", "none,0.12346,", "l1,,"]
 
 
+def test_what_an_earlier_record_had_goes(tree: Tree) -> None:
+    draw(tree)
+    for name in ("tables/old.md", "README.md"):
+        artifacts.write_bytes(Path("kept", name), b"from before")
+    tree.call("record", "tiny.yaml", "kept")
+    assert not Path("kept/tables/old.md").exists()
+    assert Path("kept/README.md").exists()
+
+
 def test_a_study_that_was_not_drawn_as_it_stands_is_refused(tree: Tree) -> None:
     draw(tree)
     tree.plan.marker.unlink()

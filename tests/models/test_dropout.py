@@ -162,5 +162,15 @@ class Branching(torch.nn.Module):
         return self.dropout(x) if x.sum() > 0 else x  # type: ignore[no-any-return]
 
 
-def test_a_network_that_cannot_be_traced_shares_nothing() -> None:
-    assert not splits_passes(Branching())
+class Checking(Branching):
+    """What refuses a proxy with an error of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not isinstance(x, Tensor):
+            raise ValueError("not an image")
+        return self.dropout(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("network", [Branching, Checking])
+def test_a_network_that_cannot_be_traced_shares_nothing(network: type[torch.nn.Module]) -> None:
+    assert not splits_passes(network())

@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace) -> None:
         target = folder / file.relative_to(drawn)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+    for pattern in COPIED:
+        for old in set(folder.glob(pattern)) - {folder / file.relative_to(drawn) for file in files}:
+            old.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(arguments.study, folder / "study.yaml")
     # "none" is the pruner of unpruned networks.

@@ -156,7 +156,7 @@ def draw_published(
         files = style.save(figure, folder / "figures" / name, formats, dpi)
         written += files
         page.append(f"![{name}](figures/{files[-1].name})")
-    page += [comparison.VERDICTS, comparison.published_claims().markdown(), "## Tables"]
+    page += [comparison.READING_CLAIMS, comparison.published_claims().markdown(), "## Tables"]
     for table in _published_tables(frame):
         written += table.write(folder / "tables")
         page.append(f"### {table.name}\n\n{table.markdown()}")
