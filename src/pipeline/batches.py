@@ -106,7 +106,7 @@ class TrainingImages:
 class Batches:
     """Augmented batches of a training set that lies on the device.
 
-    Images are kept padded and channels last, so that one gather crops, flips and batches them.
+    Images are kept padded and channels last, so that one gather crops and batches them.
     """
 
     def __init__(self, data: Dataset, recipe: Recipe, seed: int, device: torch.device) -> None:
@@ -115,7 +115,10 @@ class Batches:
         self.pad = data.pad if recipe.augment else 0
         self.flip = data.flip and recipe.augment
         images = F.pad(data.train.images, (self.pad,) * 4)
-        self.images = images.permute(0, 2, 3, 1).contiguous().to(device)
+        images = images.permute(0, 2, 3, 1).contiguous().to(device)
+        # Every crop of every image, as a view [N, 2 pad + 1, 2 pad + 1, H, W, 3].
+        crops = images.unfold(1, self.size, 1).unfold(2, self.size, 1)
+        self.crops = crops.permute(0, 1, 2, 4, 5, 3)
         self.labels = data.train.labels.to(device)
         self.steps = steps_in_epoch(recipe, len(data.train))
 
@@ -126,15 +129,14 @@ class Batches:
         order = torch.randperm(count, generator=generator)
         offsets = torch.randint(2 * self.pad + 1, (2, count), generator=generator)
         mirrored = torch.rand(count, generator=generator) < (0.5 if self.flip else 0.0)
-        pixels = torch.arange(self.size)
-        rows = offsets[0, :, None] + pixels
-        columns = offsets[1, :, None] + torch.where(mirrored[:, None], pixels.flip(0), pixels)
-        device = self.images.device
-        order, rows, columns = (part.to(device) for part in (order, rows, columns))
+        device = self.labels.device
+        order, offsets, mirrored = (part.to(device) for part in (order, offsets, mirrored))
         for step in range(start, self.steps):
             part = slice(step * self.recipe.batch_size, (step + 1) * self.recipe.batch_size)
             index = order[part]
-            batch = self.images[index[:, None, None], rows[part, :, None], columns[part, None, :]]
+            batch = self.crops[index, offsets[0, part], offsets[1, part]]
+            if self.flip:
+                batch = torch.where(mirrored[part, None, None, None], batch.flip(2), batch)
             yield self.data.normalise(batch.permute(0, 3, 1, 2)), self.labels[index]
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.batches import evaluation_batches
 from pipeline.datasets import AnyDataset
+from pipeline.engine import DEFAULT
 from pipeline.errors import PipelineError
 from pipeline.models.dropout import has_dropout, sampling, splits_passes
 from pipeline.progress import track
@@ -60,7 +61,7 @@ def predicted(
     if samples > 1 and not has_dropout(model):
         raise PipelineError(f"{samples} samples need a network with dropout layers; this has none")
     device = torch.device(device)
-    model.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    memory_format = DEFAULT.place(model.eval(), device)
     if batch_size is None:
         batch_size = 512 if data.image_size <= 64 else 128
     size = max(1, batch_size // samples)
@@ -68,7 +69,7 @@ def predicted(
     parts = torch.split(torch.arange(len(data.test)), size)
     batches = evaluation_batches(data, data.test, torch.cat(parts), size, device)
     for images, rows in zip(track(batches, "predicted batches", len(parts)), parts, strict=True):
-        images = torch.cat([images.to(memory_format=torch.channels_last)] * repeats)
+        images = torch.cat([images.to(memory_format=memory_format)] * repeats)
         with torch.inference_mode():
             logits = _passes(model, images, data.test.ids[rows].to(device), samples, seed)
         yield logits.float().reshape(samples, len(rows), -1).cpu()

@@ -253,14 +253,14 @@ def epochs(
     """What :func:`fit` does, epoch by epoch as they end; the arguments and errors are the same."""
     device = torch.device(device)
     extension = extension or Extension()
-    engine.place(model, device)
+    memory_format = engine.place(model, device)
     fused = engine.fused and device.type == "cuda"
     groups = extension.parameter_groups(model) or parameter_groups(model, recipe)
     optimiser = SGD(groups, fused=fused)
     batches = training_batches(data, recipe, seed, device)
     resume = Resume(folder, fingerprint, model, optimiser, extension)
     epoch, step, totals = resume.load(device)
-    train = Step(model, optimiser, recipe, extension, totals, engine)
+    train = Step(model, optimiser, recipe, extension, totals, memory_format, engine.compile)
     run = Recorded(train, device, model.zero_grad) if fused and engine.cuda_graphs else train
     model.train()
     with stop_requests() as stop, _chosen_algorithms(device):
@@ -304,16 +304,17 @@ class Step:
         recipe: Recipe,
         extension: Extension,
         totals: Tensor,
-        engine: Engine,
+        memory_format: torch.memory_format,
+        compile: bool,
     ) -> None:
         self.model = model
-        self.compiled = torch.compile(model, dynamic=False) if engine.compile else model
+        self.compiled = torch.compile(model, dynamic=False) if compile else model
         self.optimiser = optimiser
         self.recipe = recipe
         self.extension = extension
         self.totals = totals
         self.device = totals.device
-        self.memory_format = engine.memory_format
+        self.memory_format = memory_format
         self.bfloat16 = computes_in_bfloat16(recipe.precision, self.device)
         self.lr: float | Tensor = torch.zeros((), device=self.device) if optimiser.fused else 0.0
 
