@@ -52,7 +52,7 @@ def subset(data: Dataset, classes: int) -> Dataset:
 
 
 def trainings(
-    data: Dataset, recipe: Recipe, seed: int, width: float
+    data: Dataset, recipe: Recipe, seed: int, width: float, device: str
 ) -> Iterator[tuple[str, float, Tensor]]:
     """Each loop's name, mean loss of its last epoch and logits [N, C] of the test set."""
     torch.manual_seed(seed)
@@ -63,12 +63,14 @@ def trainings(
         # Of the engine, the seed decides all; the textbook's order comes from this generator.
         torch.manual_seed(1_000 + seed)
         if loop == "engine":
-            loss = fit(model, data, recipe, seed=seed)[-1].loss
-            yield loop, loss, predict(model, data)[0]
+            loss = fit(model, data, recipe, seed=seed, device=device)[-1].loss
+            yield loop, loss, predict(model, data, device=device)[0]
         else:
-            for epoch, loss in enumerate(textbook.epochs(model, data, recipe, workers=0), 1):
+            for epoch, loss in enumerate(
+                textbook.epochs(model, data, recipe, device=device, workers=0), 1
+            ):
                 print(f"epoch {epoch}/{recipe.epochs}: loss {loss:.4f}", flush=True)
-            yield loop, loss, textbook.logits(model, data)
+            yield loop, loss, textbook.logits(model, data, device=device)
 
 
 def measure(logits: Tensor, labels: Tensor, loss: float) -> dict[str, float]:
@@ -102,13 +104,14 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     data = subset(cifar100.load(arguments.data), arguments.classes)
-    recipe = Recipe(epochs=arguments.epochs)
+    recipe = Recipe(epochs=arguments.epochs, precision=arguments.precision)
     settings = {
         "architecture": f"resnet18, width {arguments.width:g}",
         "classes": arguments.classes,
         "training_images": len(data.train),
         "test_images": len(data.test),
         "recipe": vars(recipe),
+        "device": arguments.device,
         "threads": arguments.threads,
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -119,7 +122,7 @@ def main() -> None:
     runs = pd.read_csv(done) if done.exists() else pd.DataFrame(columns=["seed", "loop", *METRICS])
     for seed in set(range(arguments.seeds)) - set(runs["seed"]):
         rows: list[dict[str, Any]] = []
-        for loop, loss, logits in trainings(data, recipe, seed, arguments.width):
+        for loop, loss, logits in trainings(data, recipe, seed, arguments.width, arguments.device):
             rows.append({"seed": seed, "loop": loop} | measure(logits, data.test.labels, loss))
             print(rows[-1], flush=True)
         write(done, [*runs.to_dict("records"), *rows])
@@ -155,6 +158,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--width", type=float, default=0.125)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto", help="of the engine, as in a study")
     return parser.parse_args()
 
 
