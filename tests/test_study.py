@@ -132,7 +132,7 @@ def test_the_shipped_study_is_valid() -> None:
             {"architectures": [{"name": "resnet18", "init": {"plain-0": "X_Weights.DEFAULT"}}]},
             "X_Weights.DEFAULT may mean others tomorrow",
         ),
-        ({"engine": "graphs=true"}, "engine: unknown setting 'graphs'; known: channels_last, "),
+        ({"engine": "graphs=true"}, "^engine: unknown setting 'graphs'; known: channels_last, "),
         ({"frozen": "yes"}, "frozen: 'yes' is not one of false, true"),
         ({"jobs_per_gpu": 0}, "jobs_per_gpu: '0' is not a whole number above 0"),
         ({"jobs_per_gpu": 1.5}, "jobs_per_gpu: '1.5' is not a whole number above 0"),

@@ -31,6 +31,8 @@ def taken_from(config: MutableMapping[str, Any]) -> dict[str, Any]:
 def _read(name: str, given: str, read: Callable[[str], Any]) -> Any:
     try:
         return read(given)
+    except PipelineError:
+        raise
     except ValueError as error:
         raise PipelineError(f"{name}: {given!r} is not {error}") from None
 
