@@ -1,6 +1,8 @@
-"""Run switches: how to run, apart from the study, given with `--config KEY=VALUE`.
+"""Run switches: how to run, apart from the study.
 
-uv run snakemake --config artifacts=/big/disk engine=compile=true
+    uv run snakemake --config artifacts=/big/disk engine=compile=true
+
+They are part of no spec, so no artifact's path knows of them.
 """
 
 from collections.abc import Callable, MutableMapping, Sequence
