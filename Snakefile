@@ -8,7 +8,7 @@ import sys
 from snakemake.cli import get_argument_parser
 
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan
+from pipeline.running.plan import Plan
 
 if not workflow.configfiles:
 

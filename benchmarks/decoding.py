@@ -3,10 +3,10 @@
     python benchmarks/decoding.py --images data/imagenet/train
 
 In turn, in one thread: torchvision's way (Pillow, RandomResizedCrop, flip, ToTensor, Normalize) and
-`pipeline.streaming` with either decoder. Each makes a training image of each file. Normalising is
-part of torchvision's way; in ours it is the device's work, so it is measured without and, a batch
-at a time on the CPU, with it. The first images of all ways have the same crops and are compared:
-how far they are apart, in levels of 255. Without `--images`, pictures are made up.
+`pipeline.engine.streaming` with either decoder. Each makes a training image of each file.
+Normalising is part of torchvision's way; in ours it is the device's work, so it is measured without
+and, one batch at a time on the CPU, with it. The first images of all ways have the same crops and
+are compared: how far they are apart, in levels of 255. Without `--images`, pictures are made up.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from torchvision import transforms
 from torchvision.datasets.folder import IMG_EXTENSIONS, pil_loader
 
 from pipeline.datasets import ImageFiles, StreamedDataset
-from pipeline.datasets.folders import IMAGENET_MEAN, IMAGENET_STD
-from pipeline.streaming import Decoded
+from pipeline.datasets.shared.folders import IMAGENET_MEAN, IMAGENET_STD
+from pipeline.engine.streaming import Decoded
 
 SHAPES = ((500, 375), (375, 500), (500, 333), (640, 480))
 BATCH = 32
@@ -60,7 +60,7 @@ def listed(folder: Path, files: list[Path], decoder: str) -> StreamedDataset:
 
 
 def ours(data: StreamedDataset, *, normalised: bool) -> Callable[[list[int]], Tensor]:
-    """A batch of training images by `pipeline.streaming`."""
+    """A batch of training images by `pipeline.engine.streaming`."""
     decoded = Decoded(data, data.train, augment=True)
 
     def batch(rows: list[int]) -> Tensor:

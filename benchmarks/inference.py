@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models import build
-from pipeline.models.dropout import sampling, splits_passes
+from pipeline.models.shared.dropout import sampling, splits_passes
 
 
 def main() -> None:

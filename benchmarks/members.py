@@ -26,11 +26,11 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 from training import first
 
-from pipeline import training
-from pipeline.batches import Batches
+from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, cifar100, digits
+from pipeline.engine import training
+from pipeline.engine.batches import Batches
 from pipeline.models import build
-from pipeline.specs import Recipe
 
 
 def load(arguments: argparse.Namespace) -> Dataset:

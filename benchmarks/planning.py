@@ -28,8 +28,8 @@ from typing import Any
 
 import yaml
 
-from pipeline import paths
-from pipeline.plan import Plan, reads
+from pipeline.cache import paths
+from pipeline.running.plan import Plan, reads
 
 ROOT = Path(__file__).parents[1]
 PROFILE = ("--workflow-profile", str(ROOT / "profiles/default"))

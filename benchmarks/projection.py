@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from pipeline import paths, specs
+from pipeline.cache import paths, specs
 from pipeline.models import build, size
-from pipeline.plan import Plan
 from pipeline.pruning import prune
+from pipeline.running.plan import Plan
 from pipeline.study import Study
 
 # Training images, test images, classes, and pixels a side.

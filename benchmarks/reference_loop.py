@@ -3,10 +3,11 @@
     python benchmarks/reference_loop.py --data DIR --out results/reference-loop
 
 A narrow CIFAR ResNet18 is trained on some classes of CIFAR-100 from several seeds, each seed once
-by :func:`pipeline.training.fit` and once by the loop of `textbook.py`. The two trainings of a seed
-begin at the same weights; their order of images and their augmentation are drawn differently, so
-what they arrive at differs as two seeds do. `runs.csv` holds every training, `comparison.csv` for
-each metric the difference of the means over the seeds with Welch's 95 % interval, and
+by :func:`pipeline.engine.training.fit` and once by the loop of `textbook.py`. The two trainings
+of a seed begin at the same weights; their order of images and their augmentation are drawn
+differently, so what they arrive at differs as two seeds do. `runs.csv` holds every training,
+`comparison.csv` for each metric the difference of the means over the seeds with Welch's 95 %
+interval, and
 `settings.json` what was run. Seeds that are in `runs.csv` are not trained again.
 """
 
@@ -27,12 +28,12 @@ import torchvision
 from scipy import stats
 from torch import Tensor
 
+from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, ImageSet, cifar100
-from pipeline.inference import predict
+from pipeline.engine.inference import predict
+from pipeline.engine.training import fit
 from pipeline.models import build
-from pipeline.specs import Recipe
 from pipeline.stages.score import score
-from pipeline.training import fit
 
 METRICS = ("accuracy", "nll", "ause", "ece", "training_loss")
 LOOPS = ("engine", "textbook")

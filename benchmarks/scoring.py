@@ -21,7 +21,7 @@ import measuring
 import numpy as np
 import torch
 
-from pipeline import artifacts
+from pipeline.cache import payloads
 from pipeline.metrics import sparsification_areas
 from pipeline.metrics.ranking import Floats, Ints, Ranking
 
@@ -29,9 +29,9 @@ SCORE = """
 import json, resource, sys, time
 from pathlib import Path
 begun = time.perf_counter()
-from pipeline import artifacts
+from pipeline.cache import payloads
 from pipeline.stages.score import score
-members = [artifacts.load_predictions(Path(file)) for file in sys.argv[2:]]
+members = [payloads.load_predictions(Path(file)) for file in sys.argv[2:]]
 content, _ = score([member.logits for member in members], members[0].labels, method="ensemble",
                    options={}, bootstrap=int(sys.argv[1]))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -45,7 +45,7 @@ def write_member(path: Path, images: int, classes: int, precision: str, seed: in
     """Write logits of a network that is right about two times of three."""
     dice = np.random.default_rng(seed)
     labels = np.arange(images) % classes
-    with artifacts.writing_predictions(
+    with payloads.writing_predictions(
         path, labels, np.arange(images), samples=1, classes=classes, precision=precision
     ) as append:
         for rows in np.array_split(np.arange(images), max(1, images // 1000)):

@@ -17,9 +17,9 @@ from pathlib import Path
 import measuring
 import torch
 
-from pipeline import artifacts, paths
+from pipeline.cache import manifests, paths
 
-IMPORT = "from pipeline import job; job._import_quickly('pipeline.stages.{stage}', 1)"
+IMPORT = "from pipeline.running import job; job._import_quickly('pipeline.stages.{stage}', 1)"
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     measuring.add_arguments(parser)
     arguments = parser.parse_args()
     seconds: dict[str, list[float]] = {stage: [] for stage in paths.PAYLOADS}
-    for folder in artifacts.folders(arguments.artifacts):
+    for folder in manifests.folders(arguments.artifacts):
         file = folder / paths.PROVENANCE
         if file.is_file():
             stage = folder.name.partition("~")[0]

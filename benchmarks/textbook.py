@@ -15,8 +15,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 from torchvision import transforms
 
+from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
-from pipeline.specs import Recipe
 
 WORKERS = 2
 

@@ -25,12 +25,11 @@ import textbook
 import torch
 from torch import nn
 
-from pipeline import training
+from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, ImageSet, cifar100, digits
-from pipeline.engine import Engine
+from pipeline.engine import Engine, training
 from pipeline.models import build
 from pipeline.pruning import prune
-from pipeline.specs import Recipe
 
 
 def resident(

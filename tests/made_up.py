@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline import results
+from pipeline.report import results
 
 # pruner, sparsity, accuracy, ause
 Network = tuple[str, float, float, float]

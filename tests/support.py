@@ -16,8 +16,9 @@ from typing import Any
 
 import yaml
 
-from pipeline import artifacts, paths
-from pipeline.plan import Plan
+from pipeline.cache import manifests, paths
+from pipeline.cache.files import sha256, write_bytes
+from pipeline.running.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config.yaml", "environment.yml", "profiles", "workflow", "src")
@@ -152,9 +153,9 @@ class Project:
             folder, files = plan.artifacts / name, {}
             if not plan.is_there(spec):
                 for file in paths.PAYLOADS[spec.stage]:
-                    artifacts.write_bytes(folder / file, file.encode())
-                    files[file] = artifacts.sha256(folder / file)
-                artifacts.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)
+                    write_bytes(folder / file, file.encode())
+                    files[file] = sha256(folder / file)
+                manifests.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)
         plan.study_folder.mkdir(parents=True, exist_ok=True)
         for old in plan.study_folder.glob(".plot~*"):
             old.unlink()

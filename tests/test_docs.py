@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
-from pipeline.inference import predict
+from pipeline.engine.inference import predict
+from pipeline.engine.training import fit
 from pipeline.models import build
 from pipeline.pruning import prune
 from pipeline.registry import DATASETS, PRUNERS, UNCERTAINTIES, Option, use_plugins
-from pipeline.specs import Recipe
-from pipeline.training import fit
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.DOTALL)

@@ -21,16 +21,18 @@ import yaml
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
-from pipeline import artifacts, code_identity, paths, results, specs
+from pipeline.cache import code_identity, files, manifests, paths, payloads, specs
+from pipeline.cache.files import sha256
 from pipeline.datasets import Dataset, ImageSet
+from pipeline.engine.resume import Resume
+from pipeline.engine.training import SGD, Extension, ParameterGroup
 from pipeline.errors import PipelineError
-from pipeline.job import read_spec
 from pipeline.models import build
-from pipeline.models.weights import given_weights
-from pipeline.plan import Plan
-from pipeline.resume import Resume
+from pipeline.models.shared.weights import given_weights
+from pipeline.report import results
+from pipeline.running.job import read_spec
+from pipeline.running.plan import Plan
 from pipeline.study import Study
-from pipeline.training import SGD, Extension, ParameterGroup
 
 SPEC = specs.Finetune(
     specs.Prune(
@@ -96,7 +98,7 @@ def _continues(path: Path) -> object:
 
 
 def _weights(path: Path) -> object:
-    return given_weights(artifacts.sha256(path), str(path))
+    return given_weights(sha256(path), str(path))
 
 
 def _safetensors(path: Path) -> object:
@@ -106,11 +108,11 @@ def _safetensors(path: Path) -> object:
 
 def _manifest(path: Path) -> object:
     path = path.replace(path.with_name(paths.MANIFEST))
-    manifest = artifacts.read_manifest(path.parent)
-    spec = artifacts.recorded_spec(manifest)
-    artifacts.is_finished(path.parent, SPEC)
-    list(artifacts.with_descendants(path.parent, ()))
-    return artifacts.check(path.parent, spec or SPEC)
+    manifest = manifests.read_manifest(path.parent)
+    spec = manifests.recorded_spec(manifest)
+    manifests.is_finished(path.parent, SPEC)
+    list(manifests.with_descendants(path.parent, ()))
+    return manifests.check(path.parent, spec or SPEC)
 
 
 def _combination(scores: Path, curves: Path) -> results.Combination:
@@ -164,24 +166,24 @@ def readers(folder: Path) -> list[Reader]:
     predictions = np.zeros((1, 4, 3), np.float32), np.arange(4), np.arange(4)
     resume = _resume(folder)
     resume.save(1, 2, torch.zeros(3, dtype=torch.float64))
-    manifest = artifacts.Manifest(
+    manifest = manifests.Manifest(
         SPEC.fingerprint, SPEC.to_json(), {"model.safetensors": "0" * 64}, {"a/b": "1" * 64}
     )
     manifest.write(folder)
 
     def model(path: Path) -> None:
-        artifacts.save_model(path, build("resnet18", 2, width=1 / 64, image_size=4))
+        payloads.save_model(path, build("resnet18", 2, width=1 / 64, image_size=4))
 
     return [
-        Reader("read_arrays", artifacts.read_arrays,
-               _saved(folder, lambda p: artifacts.write_arrays(p, {"a": np.ones(2)}, {"b": 1})),
+        Reader("read_arrays", files.read_arrays,
+               _saved(folder, lambda p: files.write_arrays(p, {"a": np.ones(2)}, {"b": 1})),
                1500),
-        Reader("load_predictions", artifacts.load_predictions,
-               _saved(folder, lambda p: artifacts.save_predictions(p, *predictions)), 1500),
-        Reader("load_dataset", artifacts.load_dataset,
-               _saved(folder, lambda p: artifacts.save_dataset(p, _dataset())), 1000),
-        Reader("load_model", artifacts.load_model, _saved(folder, model), 150),
-        Reader("read_json", artifacts.read_json, json.dumps(SCORES).encode(), 500),
+        Reader("load_predictions", payloads.load_predictions,
+               _saved(folder, lambda p: payloads.save_predictions(p, *predictions)), 1500),
+        Reader("load_dataset", payloads.load_dataset,
+               _saved(folder, lambda p: payloads.save_dataset(p, _dataset())), 1000),
+        Reader("load_model", payloads.load_model, _saved(folder, model), 150),
+        Reader("read_json", files.read_json, json.dumps(SCORES).encode(), 500),
         Reader("manifest", _manifest, (folder / paths.MANIFEST).read_bytes(), 1500),
         Reader("spec", lambda path: read_spec(path.read_text(errors="surrogateescape")),
                json.dumps(SPEC.to_json()).encode(), 1000),

@@ -146,11 +146,9 @@ class Registry:
 @cache
 def _own_files(folder: str, functions: tuple[str, ...]) -> dict[str, Path]:
     """The package's entries: looked for once, since a plan asks for some thousands of times."""
-    return {
-        file.stem: file
-        for file in sorted((PACKAGE / folder).glob("*.py"))
-        if file.stem != "__init__" and _defines(file, functions)
-    }
+    files = {file.stem: file for file in (PACKAGE / folder).glob("[!_]*.py")}
+    files |= {file.parent.name: file for file in (PACKAGE / folder).glob("*/__init__.py")}
+    return {name: files[name] for name in sorted(files) if _defines(files[name], functions)}
 
 
 def _defines(file: Path, functions: tuple[str, ...]) -> bool:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from commands.tree import Call, Tree
 
-from pipeline import code_identity
 from pipeline.__main__ import main
+from pipeline.cache import code_identity
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from commands.tree import Tree
 
-from pipeline import code_identity
+from pipeline.cache import code_identity
 
 
 def test_it_says_what_an_edit_makes_anew(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import artifacts, paths
+from pipeline.cache import files, manifests, paths
+from pipeline.cache.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Score, Train
 from pipeline.commands.estimate import WallTimes, in_time
-from pipeline.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Score, Train
 
 RESNET = Train(Data("digits"), "resnet18", Recipe(epochs=10))
 VGG = Train(Data("digits"), "vgg19", Recipe(epochs=10))
@@ -19,8 +19,8 @@ def timed(tmp_path: Path) -> Callable[..., WallTimes]:
     def timed(*jobs: tuple[AnySpec, float]) -> WallTimes:
         for spec, seconds in jobs:
             folder = tmp_path / paths.folder(spec)
-            artifacts.Manifest(spec.fingerprint, spec.to_json(), {}, {}).write(folder)
-            artifacts.write_json(folder / "provenance.json", {"wall_seconds": seconds})
+            manifests.Manifest(spec.fingerprint, spec.to_json(), {}, {}).write(folder)
+            files.write_json(folder / "provenance.json", {"wall_seconds": seconds})
         return WallTimes(tmp_path)
 
     return timed

@@ -7,7 +7,7 @@ from pathlib import Path
 from commands.tree import Tree
 from support import TINY
 
-from pipeline.plan import Plan
+from pipeline.running.plan import Plan
 
 
 def test_what_was_made_from_it_goes_too(tree: Tree) -> None:

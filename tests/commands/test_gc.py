@@ -8,7 +8,7 @@ import pytest
 from commands.tree import Tree
 from support import snapshot
 
-from pipeline import code_identity
+from pipeline.cache import code_identity
 
 
 def stages(lines: list[str]) -> list[str]:

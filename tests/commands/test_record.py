@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from commands.tree import Tree
 
-from pipeline import artifacts
+from pipeline.cache import files
 from pipeline.commands.record import made_with
 
 DRAWN = {
@@ -21,7 +21,7 @@ def draw(tree: Tree) -> Path:
     """Write what a drawn study has."""
     folder = tree.plan.study_folder
     for name, text in DRAWN.items():
-        artifacts.write_bytes(folder / name, text.encode())
+        files.write_bytes(folder / name, text.encode())
     columns = {"pruner": ["none", "l1"], "value": [0.123456789, None], "low": [None, None]}
     pd.DataFrame(columns).to_csv(folder / "results.csv", index=False)
     return folder
@@ -49,7 +49,7 @@ def test_it_keeps_the_study_its_tables_figures_and_numbers(tree: Tree) -> None:
 def test_what_an_earlier_record_had_goes(tree: Tree) -> None:
     draw(tree)
     for name in ("tables/old.md", "README.md"):
-        artifacts.write_bytes(Path("kept", name), b"from before")
+        files.write_bytes(Path("kept", name), b"from before")
     tree.call("record", "tiny.yaml", "kept")
     assert not Path("kept/tables/old.md").exists()
     assert Path("kept/README.md").exists()

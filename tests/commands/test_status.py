@@ -5,7 +5,7 @@ import shutil
 
 from commands.tree import Tree
 
-from pipeline import artifacts
+from pipeline.cache import files, manifests
 
 STATE = 5  # the column of a combination's line that says what there is to do
 TIME = 4  # that of a stage's line which says how long it takes
@@ -82,10 +82,10 @@ def test_why(tree: Tree) -> None:
     # Another fingerprint for the same spec, and for another one.
     for place, changes in (("mc_dropout", {}), ("mc_dropout/l1-0.5", {"steps": 7})):
         folder = tree.at(place, "score")
-        manifest = artifacts.read_manifest(folder)
+        manifest = manifests.read_manifest(folder)
         content = manifest.spec | changes
         other = folder.rename(folder.with_name("score~00000000"))
-        artifacts.Manifest("0" * 8, content, manifest.files, manifest.parents).write(other)
+        manifests.Manifest("0" * 8, content, manifest.files, manifest.parents).write(other)
     damaged = tree.at("mc_dropout/resrep-0.5", "score")
     (damaged / "manifest.json").write_text("{}")
     (damaged / "curves.npz").unlink()
@@ -96,7 +96,7 @@ def test_why(tree: Tree) -> None:
         tree.at("msp/resrep-0.5", "score"),
     ):  # fmt: skip
         shutil.rmtree(folder)
-    artifacts.write_arrays(tuned / "resume.safetensors", {}, {"epoch": 0})
+    files.write_arrays(tuned / "resume.safetensors", {}, {"epoch": 0})
     assert Printed(tree).not_done() == {
         "mc_dropout none 0": "makes score (score made by other code)",
         "mc_dropout l1 0.5": "makes score (score made with other settings)",
@@ -124,7 +124,7 @@ def test_trainings(tree: Tree) -> None:
     for folder, epoch in ((network, 1), (tuned, 0)):
         (folder / "manifest.json").unlink()
         position = {"fingerprint": folder.name[-8:], "epoch": epoch, "step": 0}
-        artifacts.write_arrays(folder / "resume.safetensors", {}, position)
+        files.write_arrays(folder / "resume.safetensors", {}, position)
     (pruned / "manifest.json").unlink()
     (pruned / "resume.safetensors").write_bytes(b"half of a fi")
     with (network / ".lock").open("w") as lock:
@@ -162,7 +162,7 @@ def test_the_time_it_takes(tree: Tree) -> None:
     for name, spec in tree.plan.nodes.items():
         if spec.stage in seconds:
             provenance = {"wall_seconds": seconds[spec.stage]}
-            artifacts.write_json(tree.root / name / "provenance.json", provenance)
+            files.write_json(tree.root / name / "provenance.json", provenance)
     tree.call("forget", str(tree.at("plain-1/l1-0.5", "finetune")))
     printed = Printed(tree)
     assert printed.times == {

@@ -5,7 +5,8 @@ import shutil
 
 from commands.tree import Tree
 
-from pipeline import artifacts
+from pipeline.cache import manifests
+from pipeline.cache.files import sha256
 
 
 def test_all_is_well(tree: Tree) -> None:
@@ -19,8 +20,8 @@ def test_problems_are_named(tree: Tree) -> None:
     )  # fmt: skip
     (altered / "model.safetensors").write_bytes(b"other bits")
     (lost / "report.json").unlink()
-    manifest = artifacts.read_manifest(foreign)
-    artifacts.Manifest("0" * 8, manifest.spec, manifest.files, {}).write(foreign)
+    manifest = manifests.read_manifest(foreign)
+    manifests.Manifest("0" * 8, manifest.spec, manifest.files, {}).write(foreign)
     (damaged / "manifest.json").write_text("[]")
     status, lines = tree.call("verify")
     assert status == 1
@@ -36,9 +37,9 @@ def test_problems_are_named(tree: Tree) -> None:
 def test_a_parent_that_was_made_again_with_other_bits(tree: Tree) -> None:
     parent = tree.at("plain-0", "infer")
     (parent / "predictions.safetensors").write_bytes(b"other bits")
-    manifest = artifacts.read_manifest(parent)
-    files = {"predictions.safetensors": artifacts.sha256(parent / "predictions.safetensors")}
-    artifacts.Manifest(manifest.fingerprint, manifest.spec, files, manifest.parents).write(parent)
+    manifest = manifests.read_manifest(parent)
+    files = {"predictions.safetensors": sha256(parent / "predictions.safetensors")}
+    manifests.Manifest(manifest.fingerprint, manifest.spec, files, manifest.parents).write(parent)
     status, lines = tree.call("verify")
     assert status == 1
     assert lines == [
@@ -61,9 +62,9 @@ def test_deleted_parents_and_unfinished_artifacts_are_no_problem(tree: Tree) -> 
 
 def test_other_code_is_no_problem(tree: Tree) -> None:
     folder = tree.at("plain-0/l1-0.5", "prune")
-    manifest = artifacts.read_manifest(folder)
+    manifest = manifests.read_manifest(folder)
     old = folder.rename(folder.with_name("prune~00000000"))
-    artifacts.Manifest("0" * 8, manifest.spec, manifest.files, manifest.parents).write(old)
+    manifests.Manifest("0" * 8, manifest.spec, manifest.files, manifest.parents).write(old)
     assert tree.call("verify")[1] == [
         "0 problems in 31 artifacts; 1 made from parents that were deleted; 1 made by other code"
     ]

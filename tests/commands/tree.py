@@ -7,9 +7,10 @@ from typing import Any
 import yaml
 from support import TINY
 
-from pipeline import artifacts, paths
-from pipeline.plan import Plan, reads
-from pipeline.specs import STAGES, AnySpec
+from pipeline.cache import manifests, paths
+from pipeline.cache.files import sha256, write_bytes
+from pipeline.cache.specs import STAGES, AnySpec
+from pipeline.running.plan import Plan, reads
 
 Call = Callable[..., tuple[int | str | None, list[str]]]
 
@@ -34,10 +35,10 @@ class Tree:
             if not folder.exists():
                 files = {}
                 for file in paths.PAYLOADS[spec.stage]:
-                    artifacts.write_bytes(folder / file, f"{name}/{file}".ljust(100).encode())
-                    files[file] = artifacts.sha256(folder / file)
+                    write_bytes(folder / file, f"{name}/{file}".ljust(100).encode())
+                    files[file] = sha256(folder / file)
                 parents = {paths.folder(parent): self._digest(parent) for parent in reads(spec)}
-                manifest = artifacts.Manifest(spec.fingerprint, spec.to_json(), files, parents)
+                manifest = manifests.Manifest(spec.fingerprint, spec.to_json(), files, parents)
                 manifest.write(folder)
         plan.study_folder.mkdir(parents=True)
         for file in (plan.study_folder / "results.csv", plan.marker):
@@ -51,7 +52,7 @@ class Tree:
         return Plan.load(content)
 
     def _digest(self, spec: AnySpec) -> str:
-        return artifacts.sha256(self.root / paths.folder(spec) / paths.PAYLOADS[spec.stage][0])
+        return sha256(self.root / paths.folder(spec) / paths.PAYLOADS[spec.stage][0])
 
     def at(self, place: str, stage: str) -> Path:
         """The folder of an artifact, such as that of ``plain-0/l1-0.5``, ``prune``."""

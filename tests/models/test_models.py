@@ -131,7 +131,8 @@ def test_only_networks_of_this_package_have_a_description() -> None:
 def test_building_imports_neither_the_compiler_nor_torchvision() -> None:
     script = """
 import sys, torch
-from pipeline import models, pruning
+from pipeline import models
+from pipeline import pruning
 model = models.build("resnet18", 3, width=0.1)
 models.rebuild(model.description, model.state_dict())
 images = torch.ones(2, 3, 8, 8)

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.models import build
-from pipeline.models.dropout import Dropout
+from pipeline.models.shared.dropout import Dropout
 
 
 def test_agrees_with_torchvision_on_large_images() -> None:

@@ -3,7 +3,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.models import build
-from pipeline.models.dropout import Dropout
+from pipeline.models.shared.dropout import Dropout
 
 PLAN = [64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M",
         512, 512, 512, 512, "M"]  # fmt: skip

@@ -1,9 +1,9 @@
 import torch
 
+from pipeline.cutting.coupling import find_groups
+from pipeline.cutting.selection import select
 from pipeline.models import build
 from pipeline.pruning import random, scores
-from pipeline.pruning.coupling import find_groups
-from pipeline.pruning.selection import select
 
 EXAMPLE = torch.zeros(1, 3, 32, 32)
 

@@ -12,7 +12,7 @@ import torch
 from slurm.cluster import Cluster, missing, wait_for
 from support import Project
 
-from pipeline import paths
+from pipeline.cache import paths
 
 # The number of threads decides the last bits of sums.
 ONE_THREAD = ("--set-threads", "train=1", "prune=1", "finetune=1", "infer=1")

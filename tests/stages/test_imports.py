@@ -31,13 +31,13 @@ def test_stages_are_light(stage: str) -> None:
 def test_computing_imports_nothing_more() -> None:
     code = """
 import torch
-from pipeline import artifacts
+from pipeline.cache import payloads
 from pipeline.datasets import Dataset, ImageSet
-from pipeline.inference import predict
+from pipeline.engine.inference import predict
 from pipeline.models import build
 from pipeline.pruning import prune
-from pipeline.specs import Recipe
-from pipeline.training import fit
+from pipeline.cache.specs import Recipe
+from pipeline.engine.training import fit
 
 part = ImageSet(torch.zeros(8, 3, 8, 8, dtype=torch.uint8), torch.arange(8) % 2, torch.arange(8))
 data = Dataset(part, part, ("a", "b"), (0.5,) * 3, (0.5,) * 3)
@@ -55,17 +55,17 @@ def test_only_streaming_imports_torchvision(tmp_path: Path) -> None:
     code = f"""
 import torch
 from pathlib import Path
-from pipeline import artifacts
-from pipeline.batches import training_batches
+from pipeline.cache import payloads
+from pipeline.engine.batches import training_batches
 from pipeline.datasets import ImageFiles, StreamedDataset
-from pipeline.specs import Data, Recipe
+from pipeline.cache.specs import Data, Recipe
 
 zeros = torch.zeros(4, dtype=torch.int64)
 part = ImageFiles(torch.zeros(4, 1, dtype=torch.uint8), zeros, zeros, zeros)
 data = StreamedDataset(part, part, ("a",), (0.5,) * 3, (0.5,) * 3, 8, 8)
 file = Path({str(tmp_path / "images.safetensors")!r})
-artifacts.save_dataset(file, data)
-artifacts.load_dataset(file, Data("imagefolder", access=(("path", "."),)))
+payloads.save_dataset(file, data)
+payloads.load_dataset(file, Data("imagefolder", access=(("path", "."),)))
 """
     assert heavy_modules(code) == {"torch"}
     assert "torchvision" in heavy_modules(

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.results import Combination
+from pipeline.report.results import Combination
 from pipeline.stages.plot import plot
 
 

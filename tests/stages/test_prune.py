@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline import artifacts
+from pipeline.cache import payloads
+from pipeline.cache.specs import Data, Prune, Recipe, Train
 from pipeline.datasets import Dataset
-from pipeline.job import Job
 from pipeline.models import build
 from pipeline.pruning import hrank
 from pipeline.registry import PRUNERS
-from pipeline.specs import Data, Prune, Recipe, Train
+from pipeline.running.job import Job
 from pipeline.stages import prune
 
 
@@ -25,9 +25,9 @@ def shown(
     """Run the stage with hrank, and give the images that the network was run on."""
     data = make_dataset(train=50)
     paths = {Data: tmp_path / "images.safetensors", Train: tmp_path / "model.safetensors"}
-    artifacts.save_dataset(paths[Data], data)
+    payloads.save_dataset(paths[Data], data)
     torch.manual_seed(0)
-    artifacts.save_model(paths[Train], build("resnet18", 4, width=1 / 16, image_size=8))
+    payloads.save_model(paths[Train], build("resnet18", 4, width=1 / 16, image_size=8))
     monkeypatch.setattr(Job, "read", lambda job, parent: paths[type(parent)])
     run = hrank.Ranks.run
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import artifacts, paths
+from pipeline.cache import paths, payloads
+from pipeline.cache.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Train
 from pipeline.errors import PipelineError
-from pipeline.job import Job
-from pipeline.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Train
+from pipeline.running.job import Job
 from pipeline.stages import data, finetune, infer, prune, train
 
 STAGES = {"data": data, "train": train, "prune": prune, "finetune": finetune, "infer": infer}
@@ -48,7 +48,7 @@ def test_the_folder_may_move_between_stages(
     root = make_folder()
     for spec in chain(root)[:2]:
         run(spec)
-    model = artifacts.load_model(run(chain(root)[1]))
+    model = payloads.load_model(run(chain(root)[1]))
     assert model.conv1.kernel_size == (7, 7)  # type: ignore[union-attr]
     moved = root.rename(tmp_path / "elsewhere")
     with pytest.raises(PipelineError, match=f"^{root} is missing, where the images of"):
@@ -57,7 +57,7 @@ def test_the_folder_may_move_between_stages(
         assert spec.fingerprint == old.fingerprint
     for spec in chain(moved)[2:]:
         written = run(spec)
-    found = artifacts.load_predictions(written)
+    found = payloads.load_predictions(written)
     assert found.logits.shape == (2, 6, 2)
     assert found.logits.dtype == np.float16
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1]
@@ -72,5 +72,5 @@ def test_resrep_prunes_while_it_trains_on_a_stream(
     for spec in (pictures, trained):
         run(spec)
     resrep = Prune(trained, "resrep", 0.5, recipe=replace(RECIPE, schedule="cosine_iteration"))
-    smaller = artifacts.load_model(run(resrep))
+    smaller = payloads.load_model(run(resrep))
     assert torch.isfinite(smaller(torch.zeros(1, 3, 72, 72))).all()

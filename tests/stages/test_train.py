@@ -11,13 +11,14 @@ import torchvision.models
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline import artifacts
+from pipeline.cache import payloads
+from pipeline.cache.files import sha256
+from pipeline.cache.specs import Data, Recipe, Train
 from pipeline.datasets import Dataset
 from pipeline.errors import PipelineError
-from pipeline.job import Job
 from pipeline.models import build
-from pipeline.models.weights import given_weights, load_weights
-from pipeline.specs import Data, Recipe, Train
+from pipeline.models.shared.weights import given_weights, load_weights
+from pipeline.running.job import Job
 from pipeline.stages import train
 
 
@@ -27,7 +28,7 @@ def weights(**options: float) -> dict[str, Tensor]:
 
 
 def given(path: Path) -> dict[str, Tensor]:
-    return given_weights(artifacts.sha256(path), str(path))
+    return given_weights(sha256(path), str(path))
 
 
 @pytest.mark.parametrize("suffix", ["pth", "safetensors"])
@@ -39,17 +40,17 @@ def test_the_network_is_the_given_one(
     suffix: str,
     dropout: float,
 ) -> None:
-    artifacts.save_dataset(tmp_path / "images.safetensors", make_dataset())
+    payloads.save_dataset(tmp_path / "images.safetensors", make_dataset())
     path = tmp_path / f"weights.{suffix}"
     (save_file if suffix == "safetensors" else torch.save)(weights(), path)  # type: ignore[operator]
     monkeypatch.setattr(Job, "read", lambda job, parent: tmp_path / "images.safetensors")
     spec = Train(
         Data("digits"), "resnet18", Recipe(epochs=0), (("width", 1 / 16),), dropout,
-        init=artifacts.sha256(path), init_path=str(path),
+        init=sha256(path), init_path=str(path),
     )  # fmt: skip
     job = Job(spec, tmp_path, tmp_path)
     train.run(spec, job)
-    model = artifacts.load_model(job.path("model.safetensors"))
+    model = payloads.load_model(job.path("model.safetensors"))
     assert model.description.dropout == dropout  # type: ignore[union-attr]
     for name, tensor in weights().items():
         torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=0)

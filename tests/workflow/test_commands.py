@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support import Project
 
-from pipeline import paths
+from pipeline.cache import paths
 
 JOBS = {"read": "data", "train": "train", "prune": "prune", "fine-tune": "finetune",
         "predict": "infer", "score": "score"}  # fmt: skip

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from support import Project, snapshot
 
-from pipeline import paths
-from pipeline.plan import Plan
+from pipeline.cache import paths
+from pipeline.running.plan import Plan
 
 STUDY = {
     "sparsities": [0],

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from support import Project, jobs, snapshot
 
-from pipeline import artifacts, paths
-from pipeline.artifacts import save_predictions
-from pipeline.specs import Infer
+from pipeline.cache import manifests, paths
+from pipeline.cache.files import sha256
+from pipeline.cache.payloads import save_predictions
+from pipeline.cache.specs import Infer
 
 FROZEN = ("--config", "frozen=true", "output=drawn")
 
@@ -31,7 +32,7 @@ def predictions(finished: Project, tmp_path: Path) -> Project:
     """A project in which only predictions are left, which can't be written to."""
     project = finished.copy(tmp_path)
     shutil.rmtree(project.artifacts / "studies")
-    for folder in list(artifacts.folders(project.artifacts)):
+    for folder in list(manifests.folders(project.artifacts)):
         if not folder.name.startswith("infer~"):
             shutil.rmtree(folder)
     for path in (project.artifacts, *project.artifacts.rglob("*")):
@@ -54,7 +55,7 @@ def test_predictions_that_can_not_be_written_to_are_enough(
     assert "tables and figures: drawn/studies/tiny" in done.stdout + done.stderr
     assert snapshot(predictions.artifacts) == before
     drawn = predictions.folder / "drawn"
-    assert {folder.name.split("~")[0] for folder in artifacts.folders(drawn)} == {"score"}
+    assert {folder.name.split("~")[0] for folder in manifests.folders(drawn)} == {"score"}
     mine, first = drawn / "studies/tiny", finished.artifacts / "studies/tiny"
     assert (mine / "results.csv").read_bytes() == (first / "results.csv").read_bytes()
     assert sorted(file.name for file in (mine / "figures").iterdir()) == sorted(
@@ -99,9 +100,9 @@ def store(project: Project, spec: Infer) -> Path:
     folder = project.artifacts / paths.folder(spec)
     file = folder / "predictions.safetensors"
     save_predictions(file, [[[2.0, 0, 0], [0, 2, 0], [0, 0, 2], [1, 0, 0]]], [0, 1, 2, 1], range(4))
-    artifacts.Manifest(
-        spec.fingerprint, spec.to_json(), {file.name: artifacts.sha256(file)}, {}
-    ).write(folder)
+    manifests.Manifest(spec.fingerprint, spec.to_json(), {file.name: sha256(file)}, {}).write(
+        folder
+    )
     return folder
 
 

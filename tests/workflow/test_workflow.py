@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support import Project
 
-from pipeline.artifacts import load_predictions
+from pipeline.cache.payloads import load_predictions
 
 NETWORKS = ("plain-0", "plain-1", "dropout-0")
 

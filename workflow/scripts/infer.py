@@ -1,6 +1,6 @@
 """Predict the test set with one network: pipeline.stages.infer."""
 
-from pipeline.job import main
+from pipeline.running.job import main
 
 if __name__ == "__main__":
     main("infer")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan
+from pipeline.running.plan import Plan
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -1,6 +1,6 @@
 """Prune one network: pipeline.stages.prune."""
 
-from pipeline.job import main
+from pipeline.running.job import main
 
 if __name__ == "__main__":
     main("prune")

@@ -1,6 +1,6 @@
 """Train one network: pipeline.stages.train."""
 
-from pipeline.job import main
+from pipeline.running.job import main
 
 if __name__ == "__main__":
     main("train")

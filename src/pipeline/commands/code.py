@@ -4,10 +4,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from pipeline import code_identity, specs
+from pipeline.cache import code_identity, specs
 from pipeline.commands.common import Commands, load_plan
 from pipeline.errors import PipelineError
-from pipeline.plan import reads
+from pipeline.running.plan import reads
 
 
 def add(commands: Commands) -> None:

@@ -10,9 +10,9 @@ from typing import TypeAlias
 
 import yaml
 
-from pipeline import paths
+from pipeline.cache import paths
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan
+from pipeline.running.plan import Plan
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 STAGES = tuple(paths.PAYLOADS)

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import artifacts, paths, specs
+from pipeline.cache import files, manifests, paths, specs
 from pipeline.errors import PipelineError
 
 Traits = tuple[Any, ...]
@@ -18,11 +18,11 @@ class WallTimes:
 
     def __init__(self, root: Path) -> None:
         self._seconds: dict[Traits, list[float]] = defaultdict(list)
-        for folder in artifacts.folders(root):
+        for folder in manifests.folders(root):
             # What cannot be read is nothing to go by.
             with suppress(PipelineError, LookupError, TypeError, ValueError, AttributeError):
-                spec = specs.from_json(artifacts.read_manifest(folder).spec)
-                recorded = artifacts.read_json(folder / paths.PROVENANCE)
+                spec = specs.from_json(manifests.read_manifest(folder).spec)
+                recorded = files.read_json(folder / paths.PROVENANCE)
                 traits, epochs = _traits(spec)
                 for length in range(1, len(traits) + 1):
                     self._seconds[traits[:length]].append(recorded["wall_seconds"] / epochs)

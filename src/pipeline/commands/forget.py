@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipeline import artifacts
+from pipeline.cache import manifests
 from pipeline.commands.common import Commands, counted, delete, in_bytes, maker, relative, size
 from pipeline.errors import PipelineError
 
@@ -22,11 +22,11 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Delete them, or say which they are."""
     root: Path = arguments.artifacts
-    if next(artifacts.folders(root), None) is None:
+    if next(manifests.folders(root), None) is None:
         print(f"no artifacts in {root}")
         return
     chosen = {str(each) for place in arguments.places for each in _at(root, place)}
-    found = [root / name for name in sorted(artifacts.with_descendants(root, chosen))]
+    found = [root / name for name in sorted(manifests.with_descendants(root, chosen))]
     for folder in found:
         if name := maker(folder):
             raise PipelineError(f"{folder} is being made by {name}; stop it first")
@@ -47,7 +47,7 @@ def _at(root: Path, place: str) -> list[Path]:
     name = relative(root, place)
     found = [
         relative
-        for relative in (folder.relative_to(root) for folder in artifacts.folders(root))
+        for relative in (folder.relative_to(root) for folder in manifests.folders(root))
         if name in (str(relative), str(relative.parent))
     ]
     if not found:

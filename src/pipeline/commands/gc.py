@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import artifacts, code_identity, paths
+from pipeline.cache import code_identity, manifests, paths
+from pipeline.cache.specs import AnySpec
 from pipeline.commands.common import Commands, counted, delete, in_bytes, load_plan, maker, size
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, reads
-from pipeline.specs import AnySpec
+from pipeline.running.plan import Plan, reads
 
 
 def add(commands: Commands) -> None:
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _unused(root: Path, plans: list[Plan]) -> list[Path]:
     used = {root / name for plan in plans for name in plan.nodes}
-    return [folder for folder in artifacts.folders(root) if folder not in used]
+    return [folder for folder in manifests.folders(root) if folder not in used]
 
 
 def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
@@ -71,7 +71,7 @@ def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
     left_over = [
         root / name / paths.RESUME
         for name, spec in nodes.items()
-        if spec.stage == "train" and artifacts.is_finished(root / name, spec)
+        if spec.stage == "train" and manifests.is_finished(root / name, spec)
     ]
     return found + [file for file in left_over if file.exists()]
 
@@ -79,7 +79,7 @@ def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
 def _is_intact(folder: Path, spec: AnySpec) -> bool:
     """Whether an artifact holds what was written: what it was made from goes for good."""
     try:
-        artifacts.check(folder, spec)
+        manifests.check(folder, spec)
     except PipelineError:
         return False
     return True

@@ -4,9 +4,9 @@ A score that is missing is made, and so is what it needs and is missing, and so 
 is made, or was since the study was drawn last, the study is drawn.
 """
 
-from pipeline import paths
-from pipeline.plan import Plan, reads
-from pipeline.specs import AnySpec
+from pipeline.cache import paths
+from pipeline.cache.specs import AnySpec
+from pipeline.running.plan import Plan, reads
 
 
 def drawing(plan: Plan) -> str | None:

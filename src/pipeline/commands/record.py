@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifacts, paths
+from pipeline.cache import paths
+from pipeline.cache.files import read_json
 from pipeline.commands.common import STAGES, Commands, counted, load_plan
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan
+from pipeline.running.plan import Plan
 
 COPIED = ("tables/*.md", "figures/*.png", "comparison.*")
 
@@ -90,4 +91,4 @@ def _provenances(plan: Plan, root: Path) -> Iterable[tuple[str, Mapping[str, Any
     for folder, spec in plan.nodes.items():
         file = root / folder / paths.PROVENANCE
         if file.is_file():
-            yield spec.stage, artifacts.read_json(file)
+            yield spec.stage, read_json(file)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline import artifacts, paths, specs
+from pipeline.cache import files, manifests, paths, specs
 from pipeline.commands.common import (
     STAGES,
     Commands,
@@ -25,7 +25,7 @@ from pipeline.commands.common import (
 from pipeline.commands.estimate import WallTimes, in_time, total
 from pipeline.commands.planned import drawing, planned
 from pipeline.errors import PipelineError
-from pipeline.plan import Plan, reads
+from pipeline.running.plan import Plan, reads
 from pipeline.study import Combination
 
 
@@ -75,7 +75,7 @@ class Status:
         self.missing = {
             name
             for name, spec in plan.nodes.items()
-            if not artifacts.is_finished(self._folder(name), spec)
+            if not manifests.is_finished(self._folder(name), spec)
         }
         self._ancestry: dict[str, frozenset[str]] = {}
 
@@ -137,7 +137,7 @@ class Status:
         recorded = []
         for other in folder.parent.glob(f"{stage_of(name)}~*"):
             try:
-                recorded.append(artifacts.read_manifest(other).spec)
+                recorded.append(manifests.read_manifest(other).spec)
             except PipelineError:
                 continue
         if spec in recorded:
@@ -160,7 +160,7 @@ class Status:
             return ""
         try:
             epochs = self.plan.nodes[name].to_json()["recipe"]["epochs"]
-            return f"epoch {artifacts.read_description(resume)['epoch'] + 1} of {epochs}"
+            return f"epoch {files.read_description(resume)['epoch'] + 1} of {epochs}"
         except (PipelineError, LookupError, TypeError):
             return "starts over: its resume file is damaged"
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline import artifacts, paths
+from pipeline.cache import manifests, paths
+from pipeline.cache.files import sha256
+from pipeline.cache.lineage import Lineage
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
-from pipeline.lineage import Lineage
 from pipeline.progress import say
 
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
     used = {name for study in arguments.studies for name in load_plan(study, root).nodes}
-    folders = {str(folder.relative_to(root)): folder for folder in artifacts.folders(root)}
+    folders = {str(folder.relative_to(root)): folder for folder in manifests.folders(root)}
     chosen = [name for name in folders if name in used or not arguments.studies]
     check = Check(root)
     problems = 0
@@ -70,11 +71,11 @@ class Check:
         for file in paths.PAYLOADS[stage_of(folder)]:
             if not (folder / file).is_file():
                 yield f"{file} is missing"
-            elif artifacts.sha256(folder / file) != manifest.files.get(file):
+            elif sha256(folder / file) != manifest.files.get(file):
                 yield f"{file} is not the file that was written"
         for parent in self._lineage.differing(name):
             yield f"made from another copy of {self._root / parent}"
         if not all((self._root / each / paths.MANIFEST).exists() for each in manifest.parents):
             self.remarks["made from parents that were deleted"] += 1
-        if artifacts.recorded_spec(manifest) is None:
+        if manifests.recorded_spec(manifest) is None:
             self.remarks["made by other code"] += 1

@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import paths
+from pipeline.cache import paths
+from pipeline.cache.specs import AnySpec
 from pipeline.commands.common import Commands, load_plan, relative
 from pipeline.errors import PipelineError
-from pipeline.plan import reads
-from pipeline.specs import AnySpec
+from pipeline.running.plan import reads
 
 
 def add(commands: Commands) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from torchvision.datasets import CIFAR10
 
 from pipeline.datasets import Dataset
-from pipeline.datasets.cifar import read
+from pipeline.datasets.shared.cifar import read
 
 
 def load(path: Path | None = None, *, download: bool = False) -> Dataset:

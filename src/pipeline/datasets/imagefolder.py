@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.datasets import StreamedDataset
-from pipeline.datasets.folders import read
+from pipeline.datasets.shared.folders import read
 
 
 def load(

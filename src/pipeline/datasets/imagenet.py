@@ -12,7 +12,7 @@ from typing import Literal
 from torchvision.models import ResNet18_Weights
 
 from pipeline.datasets import StreamedDataset
-from pipeline.datasets.folders import read
+from pipeline.datasets.shared.folders import read
 from pipeline.errors import PipelineError
 
 WNID = re.compile(r"n\d{8}")

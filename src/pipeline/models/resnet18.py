@@ -7,7 +7,7 @@ torchvision's names, so its ImageNet weights load as they are.
 
 from torch import Tensor, nn
 
-from pipeline.models.dropout import Dropout
+from pipeline.models.shared.dropout import Dropout
 
 
 class BasicBlock(nn.Module):

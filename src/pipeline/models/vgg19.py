@@ -7,7 +7,7 @@ Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image R
 from torch import Tensor, nn
 
 from pipeline.errors import PipelineError
-from pipeline.models.dropout import Dropout
+from pipeline.models.shared.dropout import Dropout
 
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels, convolutions
 

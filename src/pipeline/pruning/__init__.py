@@ -22,13 +22,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pipeline.batches import TrainingImages
+from pipeline.cutting.coupling import Group, find_groups
+from pipeline.cutting.recalibration import recalibrate as recalibrate_norms
+from pipeline.cutting.selection import select
+from pipeline.cutting.surgery import cut_channels
+from pipeline.engine.batches import TrainingImages
 from pipeline.errors import PipelineError
 from pipeline.models import size
-from pipeline.pruning.coupling import Group, find_groups
-from pipeline.pruning.recalibration import recalibrate as recalibrate_norms
-from pipeline.pruning.selection import select
-from pipeline.pruning.surgery import cut_channels
 from pipeline.registry import PRUNERS
 
 
@@ -82,7 +82,7 @@ def scores(
         images: Float32 [N, 3, H, W], normalised, in random order, for criteria that look at data;
             or what gives such images for a slice.
         seed: For criteria that draw at random.
-        coupling: ``group`` or ``independent``, see :func:`pipeline.pruning.coupling.find_groups`.
+        coupling: ``group`` or ``independent``, see :func:`pipeline.cutting.coupling.find_groups`.
         **options: The criterion's own.
 
     Returns:
@@ -121,7 +121,7 @@ def prune(
         seed: As for :func:`scores`.
         coupling: As for :func:`scores`.
         scope: ``layer``: the sparsity is every convolution's; ``global``: the whole network's, see
-            :func:`pipeline.pruning.selection.select`.
+            :func:`pipeline.cutting.selection.select`.
         recalibrate: Whether to measure the batch norms' statistics anew, on the images.
         **options: The criterion's own.
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from pipeline.cutting.coupling import Group
 from pipeline.errors import PipelineError
-from pipeline.pruning.coupling import Group
 
 
 def scores(

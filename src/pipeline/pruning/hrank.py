@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from pipeline.cutting.coupling import Group
 from pipeline.errors import PipelineError
-from pipeline.pruning.coupling import Group
 
 ACTIVATIONS = {"relu", "relu6", "leakyrelu", "prelu", "elu", "silu", "gelu", "hardswish", "mish"}
 PASSED = {"batchnorm2d", "add", "iadd", "identity", "dropout", "dropout2d"}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from pipeline.pruning.coupling import Group
-from pipeline.pruning.selection import filter_norms
+from pipeline.cutting.coupling import Group
+from pipeline.cutting.selection import filter_norms
 
 
 def scores(

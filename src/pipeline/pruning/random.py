@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pipeline.pruning.coupling import Group
+from pipeline.cutting.coupling import Group
 
 
 def scores(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline import artifacts, specs
-from pipeline.job import Job
+from pipeline.cache import payloads, specs
 from pipeline.registry import DATASETS
+from pipeline.running.job import Job
 
 
 def run(spec: specs.Data, job: Job) -> None:
@@ -13,4 +13,4 @@ def run(spec: specs.Data, job: Job) -> None:
     path = Path(access.pop("path")) if "path" in access else None
     dataset = DATASETS.load(spec.dataset).load(path, **access, **dict(spec.options))
     dataset.check()
-    artifacts.save_dataset(job.path("images.safetensors"), dataset)
+    payloads.save_dataset(job.path("images.safetensors"), dataset)

@@ -1,9 +1,9 @@
 """Stage finetune: train a pruned network further."""
 
-from pipeline import artifacts, specs
-from pipeline.job import Job
+from pipeline.cache import payloads, specs
+from pipeline.engine.training import fit
+from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
-from pipeline.training import fit
 
 USES_GPU = True
 
@@ -11,8 +11,8 @@ USES_GPU = True
 def run(spec: specs.Finetune, job: Job) -> None:
     """Fine-tune the pruned network on the data set its ancestor was trained on."""
     origin = spec.model.model
-    data = artifacts.load_dataset(job.read(origin.data), origin.data)
-    model = artifacts.load_model(job.read(spec.model))
+    data = payloads.load_dataset(job.read(origin.data), origin.data)
+    model = payloads.load_model(job.read(spec.model))
     fit(
         model,
         data,
@@ -23,4 +23,4 @@ def run(spec: specs.Finetune, job: Job) -> None:
         fingerprint=job.stamp,
         engine=job.engine,
     )
-    artifacts.save_model(job.path("model.safetensors"), model)
+    payloads.save_model(job.path("model.safetensors"), model)

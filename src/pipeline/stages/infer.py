@@ -1,9 +1,9 @@
 """Stage infer: a network's logits on the test set."""
 
-from pipeline import artifacts, paths, specs
-from pipeline.inference import predicted
-from pipeline.job import Job
+from pipeline.cache import paths, payloads, specs
+from pipeline.engine.inference import predicted
 from pipeline.models import size
+from pipeline.running.job import Job
 
 USES_GPU = True
 
@@ -11,10 +11,10 @@ USES_GPU = True
 def run(spec: specs.Infer, job: Job) -> None:
     """Predict the test set and store the logits with labels, ids and the network's size."""
     origin = paths.trained(spec.model).data
-    data = artifacts.load_dataset(job.read(origin), origin)
-    model = artifacts.load_model(job.read(spec.model))
+    data = payloads.load_dataset(job.read(origin), origin)
+    model = payloads.load_model(job.read(spec.model))
     parameters, macs = size(model)
-    with artifacts.writing_predictions(
+    with payloads.writing_predictions(
         job.path("predictions.safetensors"),
         data.test.labels,
         data.test.ids,

@@ -17,13 +17,15 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pipeline import artifacts, comparison, paths, results, tables
+from pipeline.cache import manifests, paths
+from pipeline.cache.lineage import Lineage
 from pipeline.errors import PipelineError
-from pipeline.figures import accuracy_over, over_sparsity, reliability, sparsification, style
-from pipeline.lineage import Lineage
-from pipeline.plan import Plan
-from pipeline.results import UNPRUNED, Combination, Resamples
-from pipeline.tables import Table, stem
+from pipeline.report import results, tables
+from pipeline.report.figures import accuracy_over, over_sparsity, reliability, sparsification, style
+from pipeline.report.paper import comparison
+from pipeline.report.results import UNPRUNED, Combination, Resamples
+from pipeline.report.tables import Table, stem
+from pipeline.running.plan import Plan
 
 READING = """# Results
 
@@ -69,7 +71,7 @@ def run(plan: Plan) -> list[Path]:
     for marker in folder.glob(".plot~*"):
         marker.unlink()
     for each in plan.combinations:
-        artifacts.check(root / paths.folder(each.score), each.score)
+        manifests.check(root / paths.folder(each.score), each.score)
     combinations = [
         Combination(
             dataset=each.dataset,

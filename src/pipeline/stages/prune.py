@@ -2,11 +2,11 @@
 
 import torch
 
-from pipeline import artifacts, specs
-from pipeline.batches import TrainingImages
-from pipeline.job import Job
+from pipeline.cache import files, payloads, specs
+from pipeline.engine.batches import TrainingImages
 from pipeline.pruning import prune
 from pipeline.registry import PRUNERS
+from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
 USES_GPU = True
@@ -17,8 +17,8 @@ IMAGES = 4096
 def run(spec: specs.Prune, job: Job) -> None:
     """Prune the network and report what is left of it."""
     origin = spec.model
-    data = artifacts.load_dataset(job.read(origin.data), origin.data)
-    model = artifacts.load_model(job.read(origin)).to(job.device)
+    data = payloads.load_dataset(job.read(origin.data), origin.data)
+    model = payloads.load_model(job.read(origin)).to(job.device)
     seed = derive_seed(spec.seed, origin.kind, origin.member, "prune")
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)
@@ -46,5 +46,5 @@ def run(spec: specs.Prune, job: Job) -> None:
             seed=seed,
             **options,
         )
-    artifacts.save_model(job.path("model.safetensors"), smaller)
-    artifacts.write_json(job.path("report.json"), report.to_json())
+    payloads.save_model(job.path("model.safetensors"), smaller)
+    files.write_json(job.path("report.json"), report.to_json())

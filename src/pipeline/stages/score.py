@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import artifacts, metrics, specs
+from pipeline import metrics
+from pipeline.cache import files, payloads, specs
 from pipeline.errors import PipelineError
-from pipeline.job import Job
 from pipeline.metrics import Floats, Outcomes
 from pipeline.registry import UNCERTAINTIES
+from pipeline.running.job import Job
 from pipeline.uncertainty import Estimate, Logits
 
 
@@ -21,7 +22,7 @@ def run(spec: specs.Score, job: Job) -> None:
     Raises:
         PipelineError: the members did not predict the same images.
     """
-    members = [artifacts.load_predictions(job.read(parent)) for parent in spec.predictions]
+    members = [payloads.load_predictions(job.read(parent)) for parent in spec.predictions]
     first = members[0]
     for member, parent in zip(members, spec.predictions, strict=True):
         if not (
@@ -40,8 +41,8 @@ def run(spec: specs.Score, job: Job) -> None:
         seed=spec.seed,
     )
     models = [{"parameters": member.parameters, "macs": member.macs} for member in members]
-    artifacts.write_json(job.path("scores.json"), {"models": models, **content})
-    with artifacts.atomic(job.path("curves.npz")) as temporary, temporary.open("wb") as file:
+    files.write_json(job.path("scores.json"), {"models": models, **content})
+    with files.atomic(job.path("curves.npz")) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **curves)  # type: ignore[arg-type]
 
 

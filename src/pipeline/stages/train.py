@@ -2,12 +2,12 @@
 
 import torch
 
-from pipeline import artifacts, specs
-from pipeline.job import Job
+from pipeline.cache import payloads, specs
+from pipeline.engine.training import fit
 from pipeline.models import build
-from pipeline.models.weights import given_weights, load_weights
+from pipeline.models.shared.weights import given_weights, load_weights
+from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
-from pipeline.training import fit
 
 USES_GPU = True
 
@@ -18,7 +18,7 @@ def run(spec: specs.Train, job: Job) -> None:
     Raises:
         PipelineError: the training diverged, or the given weights are not to be had or don't fit.
     """
-    data = artifacts.load_dataset(job.read(spec.data), spec.data)
+    data = payloads.load_dataset(job.read(spec.data), spec.data)
     torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
@@ -41,4 +41,4 @@ def run(spec: specs.Train, job: Job) -> None:
             fingerprint=job.stamp,
             engine=job.engine,
         )
-    artifacts.save_model(job.path("model.safetensors"), model)
+    payloads.save_model(job.path("model.safetensors"), model)

@@ -1,0 +1,102 @@
+"""From scores to the channels that stay."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from pipeline.cutting.coupling import Group
+from pipeline.errors import PipelineError
+
+SCOPES = ("layer", "global")
+
+
+def pruned_channels(channels: int, sparsity: float) -> int:
+    """How many of a convolution's output channels a sparsity in [0, 1) removes (paper, Eq. 1).
+
+    Rounding down is what gives the parameter counts of the paper's Table 1.
+    """
+    return math.floor(channels * sparsity + 1e-9)
+
+
+def select(
+    model: nn.Module,
+    groups: Sequence[Group],
+    scores: Mapping[str, Tensor],
+    sparsity: float,
+    scope: str = "layer",
+) -> dict[str, tuple[int, ...]]:
+    """The channels that each convolution keeps, in ascending order.
+
+    Within a layer, each group keeps its channels of highest score. The scores of its convolutions
+    are divided by their mean, since layers differ in scale, and averaged. Equal scores are told
+    apart by the filters' L1 norm, treated alike, then by the channel's index.
+
+    In global scope one threshold holds for the whole network, as in Network Slimming (Liu et al.,
+    ICCV 2017): the channels of lowest score go, wherever they are, but never a group's last one.
+    Scores are then averaged as they are.
+
+    Args:
+        model: The network that is to be pruned.
+        groups: Its groups of convolutions.
+        scores: A tensor [C] for each convolution; higher means keep.
+        sparsity: Fraction of channels to remove, in [0, 1).
+        scope: ``layer``: that fraction of every group; ``global``: of all groups together.
+
+    Raises:
+        PipelineError: scores are missing, of the wrong shape, or no numbers; or the scope is not
+            known.
+    """
+    if scope not in SCOPES:
+        raise PipelineError(f"unknown scope {scope!r}; known: {', '.join(SCOPES)}")
+    for group in groups:
+        for name in group.convolutions:
+            if name not in scores or scores[name].shape != (group.channels,):
+                raise PipelineError(f"{name} needs {group.channels} scores")
+            if not scores[name].isfinite().all():
+                raise PipelineError(f"the scores of {name} are not all finite")
+    # Channels of each group, the first to go in front.
+    ascending: list[npt.NDArray[np.intp]] = []
+    values: list[npt.NDArray[np.float64]] = []
+    for group in groups:
+        score = _combined([scores[name] for name in group.convolutions], scope == "layer")
+        norm = _combined([filter_norms(model, name) for name in group.convolutions])
+        ascending.append(np.lexsort((np.arange(group.channels), norm, score)))
+        values.append(score)
+    if scope == "layer":
+        gone = [pruned_channels(group.channels, sparsity) for group in groups]
+    else:
+        gone = _below_one_threshold(values, sparsity)
+    return {
+        name: tuple(sorted(order[number:].tolist()))
+        for group, order, number in zip(groups, ascending, gone, strict=True)
+        for name in group.convolutions
+    }
+
+
+def _below_one_threshold(values: Sequence[npt.NDArray[np.float64]], sparsity: float) -> list[int]:
+    """How many channels each group loses when the lowest scores of all groups go."""
+    # A group's best channel is not up for removal.
+    candidates = [np.sort(score)[:-1] for score in values]
+    group = np.repeat(np.arange(len(values)), [len(each) for each in candidates])
+    first = np.argsort(np.concatenate(candidates), kind="stable")
+    total = pruned_channels(sum(map(len, values)), sparsity)
+    gone: list[int] = np.bincount(group[first[:total]], minlength=len(values)).tolist()
+    return gone
+
+
+def filter_norms(model: nn.Module, convolution: str) -> Tensor:
+    """The L1 norm of each filter of a convolution, float64 [C] (paper, Eq. 2)."""
+    weight = model.get_parameter(f"{convolution}.weight").detach()
+    return weight.double().abs().sum(dim=(1, 2, 3))
+
+
+def _combined(vectors: Sequence[Tensor], rescale: bool = True) -> npt.NDArray[np.float64]:
+    total = torch.zeros(len(vectors[0]), dtype=torch.float64)
+    for vector in vectors:
+        values = vector.detach().double().cpu()
+        total += values / (values.abs().mean() or 1.0) if rescale else values
+    return (total / len(vectors)).numpy()

@@ -1,0 +1,156 @@
+"""Compactors, the layers by which ResRep prunes (Ding et al., ResRep: Lossless CNN Pruning via
+Decoupling Remembering and Forgetting, ICCV 2021).
+
+A compactor is a 1×1 convolution behind a batch norm, at first the identity. Training pushes some of
+its rows to zero; the layer's channels of those rows can go once convolution, batch norm and
+compactor are one convolution:
+
+    compactors = insert(model, groups)      # train; choose_rows and edit_gradient at each step
+    fold(model, groups, compactors)         # then surgery.cut_channels
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.cutting.coupling import Group
+from pipeline.errors import PipelineError
+from pipeline.models import Description, fold_away
+
+Compactors = dict[str, nn.Conv2d]
+
+
+def insert(model: nn.Module, groups: Sequence[Group]) -> Compactors:
+    """Put a compactor, in place, behind each convolution whose channels are coupled to no other's.
+
+    Returns:
+        The compactor of each convolution that has one.
+
+    Raises:
+        PipelineError: there is no such convolution with a batch norm.
+    """
+    compactors: Compactors = {}
+    for group in groups:
+        (convolution, *others) = group.convolutions
+        if not others and convolution in group.norms:
+            norm = model.get_submodule(group.norms[convolution])
+            compactor = nn.Conv2d(group.channels, group.channels, 1, bias=False)
+            nn.init.dirac_(compactor.weight)
+            compactor.to(model.get_parameter(f"{convolution}.weight"))
+            model.set_submodule(group.norms[convolution], nn.Sequential(norm, compactor))
+            compactors[convolution] = compactor
+    if not compactors:
+        raise PipelineError("no convolution outside residual sums is followed by a batch norm")
+    return compactors
+
+
+@torch.no_grad()
+def fold(model: nn.Module, groups: Sequence[Group], compactors: Compactors) -> None:
+    """Make one convolution, in place, of each convolution, batch norm and compactor.
+
+    With γ, β, μ, σ², ε of the batch norm and Q of the compactor, the kernel K and bias b become
+    Q·(Kγ/√(σ²+ε)) and Q·(β + (b − μ)γ/√(σ²+ε)).
+    """
+    norms = {
+        group.convolutions[0]: group.norms[group.convolutions[0]]
+        for group in groups
+        if group.convolutions[0] in compactors
+    }
+    for convolution, norm in norms.items():
+        scale, shift = _affine(model.get_submodule(f"{norm}.0"))
+        fold_away(model, convolution, norm)
+        weight = model.get_parameter(f"{convolution}.weight")
+        bias = model.get_parameter(f"{convolution}.bias")
+        rows = compactors[convolution].weight.double().flatten(1)
+        weight.copy_(torch.tensordot(rows * scale, weight.double(), 1))
+        bias.copy_(rows @ (bias.double() * scale + shift))
+    description = getattr(model, "description", None)
+    if isinstance(description, Description):
+        folded = {**description.folded, **norms}
+        model.description = replace(description, folded=folded)  # type: ignore[assignment]
+
+
+def row_norms(compactors: Compactors) -> dict[str, Tensor]:
+    """The Euclidean norm of each row: a tensor [C] for each convolution."""
+    return {name: c.weight.detach().flatten(1).norm(dim=1).cpu() for name, c in compactors.items()}
+
+
+def rows_below(norms: Mapping[str, Tensor], threshold: float) -> dict[str, Tensor]:
+    """Which rows are shorter than `threshold`, bool [C]; each layer's longest one is never."""
+    below = {name: norm < threshold for name, norm in norms.items()}
+    for name, norm in norms.items():
+        below[name][norm.argmax()] = False
+    return below
+
+
+def choose_rows(
+    norms: Mapping[str, Tensor], limit: int, enough: Callable[[Counter[str]], bool]
+) -> dict[str, Tensor]:
+    """Choose the smallest rows of all compactors, but never a layer's last.
+
+    Args:
+        norms: The norm of each row of each convolution's compactor.
+        limit: How many rows to choose at most.
+        enough: Whether the numbers of rows chosen in each layer are what is wanted; more rows
+            never are less enough.
+
+    Returns:
+        Bool [C] for each convolution: which rows are chosen.
+    """
+    lengths = {name: norm.tolist() for name, norm in norms.items()}
+    longest = {name: length.index(max(length)) for name, length in lengths.items()}
+    ranked = sorted(
+        ((name, row) for name in norms for row in range(len(norms[name])) if row != longest[name]),
+        key=lambda place: lengths[place[0]][place[1]],
+    )
+    number = bisect_left(
+        range(min(limit, len(ranked))),
+        True,
+        key=lambda number: enough(Counter(name for name, _ in ranked[:number])),
+    )
+    chosen = {name: torch.zeros(len(norm), dtype=torch.bool) for name, norm in norms.items()}
+    for name, row in ranked[:number]:
+        chosen[name][row] = True
+    return chosen
+
+
+@torch.no_grad()
+def edit_gradient(
+    compactor: nn.Conv2d,
+    masked: Tensor,
+    *,
+    lasso: float,
+    lasso_masked: float,
+    lr: float | Tensor,
+) -> None:
+    """Replace a compactor's gradient by ResRep's (paper, Eq. 4).
+
+    Masked rows lose the gradient of the task; every row gets one that shortens it, by a constant
+    length, but not to less than nothing.
+
+    Args:
+        compactor: After the backward pass.
+        masked: Bool [C], which rows are to vanish; on the compactor's device.
+        lasso: The weight λ of the shortening, for rows that are not masked.
+        lasso_masked: The same for masked rows.
+        lr: The learning rate of the coming step.
+    """
+    weight, gradient = compactor.weight, compactor.weight.grad
+    assert gradient is not None
+    masked = masked[:, None, None, None]
+    pull = torch.where(masked, lasso_masked, lasso)
+    norm = weight.flatten(1).norm(dim=1)[:, None, None, None]
+    gradient.masked_fill_(masked, 0.0)
+    gradient.add_(weight * pull / torch.maximum(norm, lr * pull).clamp_(min=1e-12))
+
+
+def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """The factor and the summand, float64 [C], that a batch norm applies in evaluation mode."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    return scale, norm.bias.double() - mean.double() * scale

@@ -1,0 +1,263 @@
+"""What the paper says, held against a study's numbers.
+
+    >>> found = tables(results.tidy(combinations), results.read_resamples(combinations))
+    >>> report(found)
+
+The paper's claims can be put to any study (see `verdicts`); its values stand beside those
+of the networks that it has, too.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.metrics import closed_form_random_level
+from pipeline.report.paper.verdicts import KEYS, METRICS, NETWORK, NOT_TESTABLE, Judgement, judge
+from pipeline.report.results import UNPRUNED, Resamples, display, published
+from pipeline.report.tables import MISSING, Table, stem
+
+# How the paper may have meant the variance over networks or passes (Eq. 6).
+VARIANCES = ("logit_variance", "probability_variance")
+
+READING_CLAIMS = """## The paper's claims
+
+Each claim of the paper is read as a statement about pairs of networks, such as one network at two
+neighbouring sparsities, and its verdict counts the pairs that do as claimed. What the paper says of
+CIFAR-100 is asked of any data set but ImageNet. Of the pairs that are not *open*, at least nine in
+ten do as claimed where a claim is *supported*, and at most half where it is *contradicted*; between
+these it is *mixed*, and *undecided* where most pairs are open. Two networks are *alike* where they
+differ by less than pruning has changed the first of them. A claim about several metrics is worth
+its worst. The paper prints no intervals, and one training of each network: in its tables only equal
+values are open, and whether a difference is more than chance cannot be told."""
+
+PAIRING = """A pair is open where the 95 % interval of its difference holds 0. The comparison is
+paired: both networks are judged on the same resamples of the test images, and the interval is that
+of the difference, resample by resample. Whether the two networks' own intervals overlap is not the
+question: images that are hard are hard for both, so their difference is known better than either
+value, and networks whose intervals overlap can still differ.
+
+What the verdicts cannot say:
+
+- How far another training would land. The intervals hold for these trained networks: that a pruner
+  is better than another takes several trainings of each.
+- How sure a verdict is. Of pairs without any difference one in twenty is decided by chance, and
+  pairs share networks, so their number is no measure of significance.
+- Anything about other networks, recipes and data sets than this study's."""
+
+
+def beside_published(frame: pd.DataFrame) -> pd.DataFrame:
+    """A row for each combination and metric that the paper prints as well.
+
+    The columns are dataset, architecture, pruner, sparsity, uncertainty, metric, value, low, high,
+    parameters, published, published_parameters and difference (own minus printed).
+    """
+    keys = [*KEYS, "metric"]
+    own = frame[frame["default"] & (frame["member"] == 0) & frame["metric"].isin(METRICS)]
+    printed = as_a_study(published()).rename(
+        columns={"value": "published", "parameters": "published_parameters"}
+    )
+    both = own[[*keys, "value", "low", "high", "parameters"]].merge(
+        printed[[*keys, "published", "published_parameters"]], on=keys
+    )
+    return both.assign(difference=both["value"] - both["published"])
+
+
+def as_a_study(printed: pd.DataFrame) -> pd.DataFrame:
+    """The paper's tables with each unpruned network once, as a study's frame has it."""
+    pruner = printed["pruner"].where(printed["sparsity"] > 0, UNPRUNED)
+    return printed.assign(pruner=pruner).drop_duplicates([*KEYS, "metric"], ignore_index=True)
+
+
+def beside_published_definitions(frame: pd.DataFrame) -> pd.DataFrame:
+    """Both variances' values for an unpruned network that the paper has, one row a definition.
+
+    The columns are dataset, architecture, uncertainty, definition, accuracy, ause, ece, and
+    ``ause_over_random`` by the closed form −(1 − e)·ln(1 − e) of a random order's AUSE at the error
+    rate e, which is all that can be had of printed rows; then the paper's, as ``published_...``.
+    Left out is what was not scored by both.
+    """
+    keys = [*NETWORK, "uncertainty"]
+    unpruned = frame[(frame["sparsity"] == 0) & (frame["member"] == 0)]
+    own = _wide(unpruned[unpruned["definition"].isin(VARIANCES)], [*keys, "definition"])
+    own = own[own.groupby(keys)["definition"].transform("size") == len(VARIANCES)]
+    printed = as_a_study(published())
+    printed = _wide(printed[printed["sparsity"] == 0], keys)
+    both = own.merge(printed, on=keys, suffixes=("", "_published"))
+    both.columns = both.columns.str.replace(r"(.*)_published$", r"published_\1", regex=True)
+    return both
+
+
+def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Table]:
+    """The claims, if any is testable, and what there is of networks that the paper has."""
+    here, both = judge(frame, resamples), beside_published(frame)
+    found = []
+    if any(judgement.verdict != NOT_TESTABLE for judgement in here):
+        found.append(claims_table(here, judge(as_a_study(published()))))
+    definitions = beside_published_definitions(frame)
+    if not definitions.empty:
+        found.append(definition_table(definitions))
+    if not both.empty:
+        found.append(rank_table(both))
+    return found + [value_table(rows) for _, rows in both.groupby(NETWORK, sort=False)]
+
+
+def report(found: Sequence[Table]) -> str:
+    """The tables of :func:`tables` on a page, after what is to be known of them."""
+    parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
+    return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
+
+
+def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table:
+    """Every claim's verdict here and in the paper's own tables, with the counts behind them."""
+    rows = [
+        [own.claim.section, own.claim.text, own.verdict, own.evidence, its.verdict, its.evidence]
+        for own, its in zip(here, paper, strict=True)
+        if own.verdict != NOT_TESTABLE
+    ]
+    numbers = [
+        {"section": own.claim.section, "claim": own.claim.text, "metric": metric, "expected": what}
+        | vars(own.counts[metric])
+        | {f"published_{name}": value for name, value in vars(its.counts[metric]).items()}
+        for own, its in zip(here, paper, strict=True)
+        for metric, what in own.claim.expected.items()
+    ]
+    header = ["Section", "Claim", "Here", "Pairs here", "In the paper's tables", "Pairs there"]
+    caption = (
+        "The paper's claims: in which section they stand, the verdicts, and how many pairs of "
+        f"networks do as claimed. {len(here) - len(rows)} of {len(here)} claims are left out: this "
+        "study has no such networks."
+    )
+    return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
+
+
+def published_claims() -> Table:
+    """What the paper's own tables say of its claims."""
+    found = judge(as_a_study(published()))
+    rows = [[each.claim.section, each.claim.text, each.verdict, each.evidence] for each in found]
+    numbers = [
+        {"section": each.claim.section, "claim": each.claim.text, "metric": metric} | vars(count)
+        for each in found
+        for metric, count in each.counts.items()
+    ]
+    header = ["Section", "Claim", "In the paper's tables", "Pairs"]
+    caption = (
+        "The paper's claims: in which section they stand, the verdicts of its own tables, and how "
+        "many pairs of networks do as claimed."
+    )
+    return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
+
+
+def definition_table(both: pd.DataFrame) -> Table:
+    """Which variance comes nearer to the paper's numbers."""
+    keys = [*NETWORK, "uncertainty"]
+    shown = ("ause", "ause_over_random", "ece")
+    rows = []
+    for names, group in both.groupby(keys, sort=False):
+        nearer = {m: (group[m] - group[f"published_{m}"]).abs().idxmin() for m in shown}
+        accuracy = group[["published_accuracy", "accuracy"]].iloc[0]
+        paper = [_cell(group[f"published_{metric}"].iloc[0]) for metric in shown]
+        rows.append([*map(_display, names), "the paper's", _cell(accuracy.iloc[0]), *paper])
+        for index, record in group.iterrows():
+            own = [
+                _cell(record[metric]) + (" (nearer)" if nearer[metric] == index else "")
+                for metric in shown
+            ]
+            definition = _display(record["definition"])
+            rows.append([*map(_display, names), definition, _cell(accuracy.iloc[1]), *own])
+    header = [*map(str.capitalize, keys), "Definition", *map(display, ("accuracy", *shown))]
+    caption = (
+        "Is the paper's uncertainty the variance of logits or of probabilities? It does not say. "
+        "Here are its unpruned networks and this study's, with the nearer value marked. Both AUSE "
+        "and ECE depend on the accuracy, so where accuracies differ much the mark says little; "
+        "AUSE ÷ random (here for all in closed form, −a·ln a at the accuracy a) depends on it less."
+    )
+    return Table("published-definitions", caption, header, rows, both, labels=4)
+
+
+def rank_table(both: pd.DataFrame) -> Table:
+    """Whether own values order the networks as the paper's do, and the pruners at each sparsity."""
+    keys, columns = [*NETWORK, "uncertainty", "metric"], ["value", "published"]
+    numbers = []
+    for names, group in both.groupby(keys, sort=False):
+        pruned = group[group["sparsity"] > 0]
+        within = pruned.groupby("sparsity")[columns]
+        # From the mean of their sparsity, ranks tell the order of the pruners and nothing else.
+        of_pruners = within.rank() - within.rank().groupby(pruned["sparsity"]).transform("mean")
+        found = (_correlation(ranks) for ranks in (group[columns].rank(), of_pruners))
+        numbers.append([*names, *found, len(group)])
+    wide = pd.DataFrame(numbers, columns=[*keys, "correlation", "pruners_correlation", "networks"])
+    rows = []
+    for names, group in wide.groupby(keys[:-1], sort=False):
+        by_metric = group.set_index("metric").reindex(list(METRICS))
+        row = [*map(_display, names), str(group["networks"].max())]
+        for column in ("correlation", "pruners_correlation"):
+            row += [_cell(value, 2) for value in by_metric[column]]
+        rows.append(row)
+    header = [*map(str.capitalize, keys[:-1]), "Networks", *map(display, METRICS)]
+    header += [f"{display(metric)}, pruners" for metric in METRICS]
+    caption = (
+        "Spearman's rank correlation of own and printed values: first over all pruners and "
+        "sparsities, where it is high if sparsity costs something in both; then of the pruners at "
+        "the same sparsity, pooled over the sparsities, where it is 0 if their order is not the "
+        "paper's at all."
+    )
+    return Table("ranks", caption, header, rows, wide, labels=3)
+
+
+def value_table(both: pd.DataFrame) -> Table:
+    """Own values and the paper's, of one data set and architecture."""
+    dataset, architecture = both[NETWORK].iloc[0]
+    labels = ["pruner", "uncertainty", "sparsity"]
+    rows = []
+    for (pruner, uncertainty, sparsity), group in both.groupby(labels, sort=False):
+        row = [_display(pruner), _display(uncertainty), f"{sparsity:g}"]
+        for metric in METRICS:
+            row += _cells(group[group["metric"] == metric].iloc[0])
+        rows.append(row)
+    header = list(map(str.capitalize, labels))
+    for metric in METRICS:
+        header += [display(metric), "Paper"]
+    own, printed = (both[column].max() for column in ("parameters", "published_parameters"))
+    known = "" if np.isnan(printed) else f", {printed / 1e6:.2f} million in the paper"
+    caption = (
+        f"{display(dataset)}, {display(architecture)}: own values with 95 % intervals, then the "
+        "paper's with own minus paper's, and a * where the paper's lies outside the interval. The "
+        f"unpruned network has {own / 1e6:.2f} million parameters here{known}."
+    )
+    return Table(stem(dataset, architecture, "published"), caption, header, rows, both, labels=3)
+
+
+def _wide(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Accuracy, AUSE, ECE and how the AUSE stands to a random order's, one row a network."""
+    rows = frame[frame["metric"].isin(METRICS)]
+    wide = rows.pivot(index=keys, columns="metric", values="value").reindex(columns=list(METRICS))
+    # Pivoting sorts the names; this puts them back in their order.
+    wide = wide.loc[rows.set_index(keys).index.unique()].reset_index()
+    level = wide["accuracy"].map(lambda accuracy: closed_form_random_level(1 - accuracy))
+    return wide.assign(ause_over_random=wide["ause"] / level.replace(0, np.nan))
+
+
+def _correlation(ranks: pd.DataFrame) -> float:
+    """Pearson's correlation of two columns, not a number where one of them is constant."""
+    one, other = (ranks - ranks.mean()).to_numpy().T
+    scale = np.sqrt((one @ one) * (other @ other))
+    return float(one @ other / scale) if scale > 0 else np.nan
+
+
+def _display(name: Hashable) -> str:
+    return display(str(name))
+
+
+def _cell(value: float, decimals: int = 4) -> str:
+    return MISSING if np.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _cells(row: "pd.Series[Any]") -> list[str]:
+    value, low, high, paper = row[["value", "low", "high", "published"]]
+    if np.isnan(value):
+        return [MISSING, f"{paper:.4f}"]
+    interval = "" if np.isnan(low) else f" [{low:.4f}, {high:.4f}]"
+    mark = "*" if paper < low or paper > high else ""
+    return [f"{value:.4f}{interval}", f"{paper:.4f} ({row['difference']:+.4f}){mark}"]

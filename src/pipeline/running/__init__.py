@@ -1,0 +1,1 @@
+"""How jobs run: what Snakemake is told, and what a job does around its stage."""

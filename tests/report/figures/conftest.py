@@ -1,0 +1,52 @@
+"""Scored combinations with curves that are easy to know again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.report.results import Combination
+
+PREDICTED = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
+ORACLE = np.array([0.4, 0.2, 0.0, 0.0, 0.0])
+RELIABILITY = np.array([[0.0, 0.0, 0], [0.3, 0.5, 20], [0.9, 0.8, 80]])
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> list[Combination]:
+    """The unpruned and one pruned network, by two methods; one of the four is missing."""
+    combinations = []
+    for pruner, sparsity, uncertainty in [
+        ("none", 0.0, "msp"),
+        ("none", 0.0, "my_method"),
+        ("l1", 0.8, "msp"),
+    ]:
+        folder = tmp_path / f"{pruner}-{uncertainty}"
+        folder.mkdir()
+        metrics = {"ause": 0.075, "ause_over_random": 0.3, "ece": 0.12}
+        content = {
+            "default": "first",
+            "definitions": {"first": {name: {"value": value} for name, value in metrics.items()}},
+        }
+        (folder / "scores.json").write_text(json.dumps(content))
+        np.savez(
+            folder / "curves.npz",
+            **{
+                "first/predicted": PREDICTED,
+                "first/oracle": ORACLE,
+                "first/reliability": RELIABILITY,
+            },
+        )
+        combinations.append(
+            Combination(
+                dataset="digits",
+                architecture="vgg19",
+                pruner=pruner,
+                sparsity=sparsity,
+                uncertainty=uncertainty,
+                scores=folder / "scores.json",
+                curves=folder / "curves.npz",
+            )
+        )
+    return combinations

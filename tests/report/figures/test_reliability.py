@@ -1,0 +1,20 @@
+"""Reliability diagrams show the bins that hold images."""
+
+import numpy as np
+import pytest
+
+from pipeline.report.figures import reliability
+from pipeline.report.results import Combination
+
+
+def test_dots_and_gaps_are_the_filled_bins(scored: list[Combination]) -> None:
+    ax = reliability.draw(scored).axes[0]
+    gaps, dots = ax.collections
+    assert np.asarray(dots.get_offsets()) == pytest.approx(np.array([[30, 50], [90, 80]]))
+    small, large = dots.get_sizes()
+    assert large > small
+    segments = [path.vertices.tolist() for path in gaps.get_paths()]
+    assert np.array(segments) == pytest.approx(
+        np.array([[[30, 50], [30, 30]], [[90, 80], [90, 90]]])
+    )
+    assert [text.get_text() for text in ax.texts] == ["ECE 0.1200"]
