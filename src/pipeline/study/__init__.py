@@ -12,7 +12,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -72,17 +72,36 @@ class Entry:
     init: tuple[tuple[str, str, str | None], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Combination:
-    """One point of the grid: what is varied, and the spec of its score."""
+    """One point of the grid: its value on each axis, and the spec of its score.
+
+    The fields before `score` are the axes, and this is the only list of them (:data:`AXES`). An
+    axis with a default repeats a measurement: tables and figures show its default alone.
+    """
 
     dataset: str
     architecture: str
     pruner: str
     sparsity: float
     uncertainty: str
-    member: int
+    member: int = 0
     score: specs.Score
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The value on each axis, by the axis' name."""
+        return {name: getattr(self, name) for name in AXES}
+
+
+# The axes of the grid, in the order in which tables and figures sort, and the default values of
+# those that repeat a measurement.
+AXES = tuple(each.name for each in fields(Combination) if each.name != "score")
+REPEATS = {
+    each.name: each.default
+    for each in fields(Combination)
+    if each.name in AXES and each.default is not MISSING
+}
 
 
 @dataclass(frozen=True)
@@ -153,13 +172,13 @@ class Study:
                     for member, trained in self._models(data, architecture, method):
                         for pruner, sparsity, models in self._pruned(trained):
                             yield Combination(
-                                data.label or data.dataset,
-                                architecture.label,
-                                pruner,
-                                sparsity,
-                                method.label,
-                                member,
-                                self._score(method, models),
+                                dataset=data.label or data.dataset,
+                                architecture=architecture.label,
+                                pruner=pruner,
+                                sparsity=sparsity,
+                                uncertainty=method.label,
+                                member=member,
+                                score=self._score(method, models),
                             )
 
     def _models(
