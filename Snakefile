@@ -4,11 +4,13 @@ data → train → prune → fine-tune → infer → score → plot; a module of
 """
 
 import sys
+from pathlib import Path
 
 from snakemake.cli import get_argument_parser
 
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
+from pipeline.study import reading
 
 if not workflow.configfiles:
 
@@ -19,7 +21,12 @@ if not workflow.configfiles:
 asked, _ = get_argument_parser().parse_known_args()
 
 try:
-    plan = Plan.load(config, whole=asked.forceall)
+    plan = Plan.load(
+        reading.configured(
+            config, map(Path, workflow.configfiles), workflow.config_settings.config
+        ),
+        whole=asked.forceall,
+    )
 except PipelineError as error:
     sys.exit(f"study: {error}")
 
@@ -29,6 +36,10 @@ if forced and workflow.is_main_process:
     sys.exit(
         f"{forced[0]}: -R and -f make nothing again here; use: python -m pipeline forget PLACE"
     )
+
+if workflow.is_main_process:
+    for note in plan.study.notes:
+        print(f"study: {note}", file=sys.stderr)
 
 # One job a device, unless told otherwise; without any, the resource is not limited.
 if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
