@@ -101,6 +101,6 @@ def test_labels_that_would_name_the_same_files(
         ],
     }
     with pytest.raises(
-        PipelineError, match=r"would be named as those of .*; choose another `label"
+        PipelineError, match=r"named as those of .*; choose another `label"
     ):
         Study.load(study)
