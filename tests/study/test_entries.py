@@ -100,7 +100,5 @@ def test_labels_that_would_name_the_same_files(
             for label, width in zip(architectures, (0.5, 0.25), strict=True)
         ],
     }
-    with pytest.raises(
-        PipelineError, match=r"named as those of .*; choose another `label"
-    ):
+    with pytest.raises(PipelineError, match=r"named as those of .*; choose another `label"):
         Study.load(study)
