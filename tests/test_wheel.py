@@ -88,7 +88,10 @@ def test_the_wheel_works_elsewhere(installed: Path, tmp_path: Path) -> None:
 
 
 def test_the_wheels_code_is_recorded_as_the_checkouts(installed: Path, tmp_path: Path) -> None:
-    code = "from pipeline.cache import code_identity as c; print([(u, c.identity(u)) for u in c.units()])"
+    code = (
+        "from pipeline.cache.code_identity import identity, units\n"
+        "print([(unit, identity(unit)) for unit in units()])"
+    )
     assert run(installed, tmp_path, "-c", code) == run(PACKAGE.parent, tmp_path, "-c", code)
 
 
