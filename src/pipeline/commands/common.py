@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pipeline.cache import paths
+from pipeline.cache.specs import STAGES as SPECS
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
 from pipeline.study import reading
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-STAGES = tuple(paths.PAYLOADS)
+STAGES = tuple(SPECS)
 
 
 def load_plan(study: Path, root: Path) -> Plan:
