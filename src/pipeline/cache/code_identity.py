@@ -181,7 +181,7 @@ def _walk(node: object) -> Iterator[str]:
             if name == "body" and isinstance(value, list) and _has_docstring(node):
                 value = value[1:]
             if isinstance(node, ast.JoinedStr):
-                value = [part for part in value if not _is_empty_text(part)]
+                value = [part for part in node.values if not _is_empty_text(part)]
             if value is not None and value != []:
                 yield name
                 yield from _walk(value)
