@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+# The package that belongs to this workflow, installed or not.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
 from pipeline.errors import PipelineError
 from pipeline.running import snakemake_internals
 from pipeline.running.plan import Plan

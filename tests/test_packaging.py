@@ -1,12 +1,15 @@
-"""The wheel: it holds what the package reads, and works where nothing else of the project is."""
+"""What is installed: a wheel that works where nothing else is, and the same packages by conda."""
 
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 from pipeline.registry import PACKAGE
 
@@ -100,3 +103,21 @@ def test_the_script_is_the_package_as_a_program(wheel: Path) -> None:
         (name,) = [name for name in archive.namelist() if name.endswith("entry_points.txt")]
         text = archive.read(name).decode()
     assert "pruning-uncertainty = pipeline.__main__:main" in text
+
+
+def test_conda_gets_the_packages_that_pip_gets() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    pip = {each.name: str(each.specifier) for each in map(Requirement, project["dependencies"])} | {
+        "python": project["requires-python"]
+    }
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    lines = [each for each in listed if isinstance(each, str)]
+    lines += [line for each in listed if isinstance(each, dict) for line in each["pip"]]
+    other_names = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+    conda = {}
+    for line in lines:
+        name, _, version = line.partition(" ")
+        conda[other_names.get(name, name)] = version
+    assert conda.pop("pip") == ""
+    assert conda == pip
