@@ -24,8 +24,9 @@ from torch import nn
 from pipeline.cache import code_identity, files, manifests, paths, payloads, specs
 from pipeline.cache.files import sha256
 from pipeline.datasets import Dataset, ImageSet
+from pipeline.engine.extension import Extension
+from pipeline.engine.optimiser import SGD, ParameterGroup
 from pipeline.engine.resume import Resume
-from pipeline.engine.training import SGD, Extension, ParameterGroup
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights

@@ -27,7 +27,7 @@ from typing import Any
 
 from pipeline.cache import code_identity, files, manifests, paths, specs
 from pipeline.cache.files import sha256
-from pipeline.engine import DEFAULT, Engine
+from pipeline.engine import DEFAULT, Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
 from pipeline.running import gpu
@@ -67,6 +67,11 @@ class Job:
         digests = [code_identity.digest(unit) for unit in self.spec.units()]
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def run(self) -> Run:
+        """How this stage trains a network; to be asked for once all parents are read."""
+        return Run(self.device, self.engine, self.folder, self.stamp)
 
     def read(self, parent: specs.AnySpec) -> Path:
         """The file of a parent that later stages read, checked against its manifest."""
