@@ -10,8 +10,6 @@ from pipeline.models.shared.weights import given_weights, load_weights
 from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
-USES_GPU = True
-
 
 def run(spec: specs.Train, job: Job) -> None:
     """Train the network; another member starts from other weights and sees another order.
@@ -20,7 +18,7 @@ def run(spec: specs.Train, job: Job) -> None:
         PipelineError: the recipe does not go with the data, the training diverged, or the given
             weights are missing or do not fit.
     """
-    data = payloads.load_dataset(job.read(spec.data), spec.data)
+    data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
     torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
