@@ -114,9 +114,10 @@ def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
     verified = project.call("pipeline", "verify")
     assert verified.stdout == "0 problems in 2 artifacts\n"
     (folder / "summary.json").write_text("{}")
-    assert "summary.json is not the file that was written" in project.call(
-        "pipeline", "verify"
-    ).stderr + project.call("pipeline", "verify").stdout
+    assert (
+        "summary.json is not the file that was written"
+        in project.call("pipeline", "verify").stderr + project.call("pipeline", "verify").stdout
+    )
     # What waited for it was not made from it.
     forgot = project.call("pipeline", "forget", f"artifacts/digits/{folder.name}", "--dry-run")
     assert "1 artifact, " in forgot.stdout
