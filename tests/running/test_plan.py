@@ -68,6 +68,22 @@ def test_what_is_asked_for(plan: Plan) -> None:
     assert rules.report == [*drawn, *lost]
 
 
+def test_what_cannot_be_looked_at_is_not_missing(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str | Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    infer = only(plan, Infer)
+    assert not plan.is_there(infer)
+    with monkeypatch.context() as patch:
+        patch.setattr(paths.os, "stat", refuse)
+        with pytest.raises(PipelineError, match=r"predictions\.safetensors: Permission denied$"):
+            plan.is_there(infer)
+        with pytest.raises(PipelineError, match="Permission denied$"):
+            Rules(plan).refuse([], [])
+
+
 def test_places(plan: Plan) -> None:
     rules = Rules(plan)
     files = [file.split("~")[0] + "/" + file.split("/")[-1] for file in rules.at(PLACE)]
