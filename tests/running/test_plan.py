@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support import TINY
 
+from pipeline.cache import paths
 from pipeline.cache.specs import Finetune, Infer, Spec
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
@@ -80,7 +81,7 @@ def test_what_cannot_be_looked_at_is_not_missing(
         patch.setattr(paths.os, "stat", refuse)
         with pytest.raises(PipelineError, match=r"predictions\.safetensors: Permission denied$"):
             plan.is_there(infer)
-        with pytest.raises(PipelineError, match="Permission denied$"):
+        with pytest.raises(PipelineError, match=r"Permission denied$"):
             Rules(plan).refuse([], [])
 
 
