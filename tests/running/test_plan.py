@@ -72,7 +72,7 @@ def test_what_is_asked_for(plan: Plan) -> None:
 def test_what_cannot_be_looked_at_is_not_missing(
     plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(path: str | Path) -> None:
+    def refuse(path: str | Path, **_: bool) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     infer = only(plan, Infer)
