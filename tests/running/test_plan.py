@@ -75,14 +75,14 @@ def test_what_cannot_be_looked_at_is_not_missing(
     def refuse(path: str | Path, **_: bool) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    infer = only(plan, Infer)
+    infer, rules = only(plan, Infer), Rules(plan)
     assert not plan.is_there(infer)
     with monkeypatch.context() as patch:
         patch.setattr(paths.os, "stat", refuse)
         with pytest.raises(PipelineError, match=r"predictions\.safetensors: Permission denied$"):
             plan.is_there(infer)
         with pytest.raises(PipelineError, match=r"Permission denied$"):
-            Rules(plan).refuse([], [])
+            rules.refuse([], [])
 
 
 def test_places(plan: Plan) -> None:
