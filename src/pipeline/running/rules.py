@@ -87,12 +87,12 @@ class Rules:
         It is one parameter, and put together here, since Snakemake takes longer for each.
         """
         script = shlex.join([self.python, str(SCRIPTS / "stage.py")])
-        arguments = self.arguments()
+        more = f" {arguments}" if (arguments := self.arguments()) else ""
 
         def command(wildcards: Any) -> str:
             content = self._spec(_folder(stage, wildcards)).to_json()
             spec = shlex.quote(json.dumps(content, separators=(",", ":")))
-            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint} {arguments}"
+            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint}{more}"
 
         return command
 
