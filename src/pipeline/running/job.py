@@ -101,7 +101,7 @@ def main() -> None:
         print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
+        sys.exit(f"{stage}: {error.filename or 'a file'}: {error.strerror or error}")
     # All files are written and renamed by now; taking torch apart would cost a fifth of its import.
     sys.stdout.flush()
     sys.stderr.flush()
