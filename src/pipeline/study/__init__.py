@@ -143,6 +143,7 @@ class Study:
         """
         content = _read(Path(source)) if isinstance(source, str | Path) else dict(source)
         _validate(content)
+        _check_metrics(content)
         plugins = tuple(Path(file) for file in content.get("plugins", ()))
         use_plugins(plugins)
         train = _recipe(specs.Recipe(epochs=200), content.get("train", {}))
@@ -329,6 +330,24 @@ def _explain(error: "ValidationError") -> str:
         case "pattern":
             return f"{where}: {found!r} may hold only letters, digits, '.', '_' and '-'"
     return f"{where}: {error.message!s}"
+
+
+def _check_metrics(content: Mapping[str, Any]) -> None:
+    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
+    wanted = content.get("figures", {}).get("metrics", [])
+    if wanted:
+        # Most studies name none, and planning starts without numpy then.
+        from pipeline.metrics import catalogue
+
+        bins = content.get("score", {}).get("bins")
+        known = [key for key in catalogue.keys(*([bins] if bins else [])) if key != "accuracy"]
+        for metric in wanted:
+            if metric == "accuracy":
+                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
+            if metric not in known:
+                raise PipelineError(
+                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
