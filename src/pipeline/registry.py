@@ -3,8 +3,8 @@
 A module is an entry when it defines the registry's entry function, for example ``scores`` in
 ``pipeline/pruning/l1.py``. That function's keyword-only arguments with a default are the entry's
 options, as a study spells them. What an option may be is listed by a ``Literal`` annotation, or by
-the keys of a constant in ``Annotated[str, CONSTANT]``. Its ``LABEL`` is its name in tables and
-figures:
+the keys of a constant in ``Annotated[str, CONSTANT]``; ``Annotated[float, "below 0.5"]`` bounds a
+number. Its ``LABEL`` is its name in tables and figures:
 
     >>> PRUNERS.options("hrank")["batches"]
     Option(default=5, choices=None)
@@ -84,6 +84,16 @@ def _choices(file: Path, annotation: ast.expr | None) -> tuple[Any, ...] | None:
     return None
 
 
+def _below(annotation: ast.expr | None) -> float | None:
+    """The bound in an ``Annotated[type, "below 0.5"]``."""
+    match annotation:
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(str(text))])
+        ) if text.startswith("below "):
+            return float(text.removeprefix("below "))
+    return None
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of an entry: its default, and what it may be if that is a short list."""
@@ -142,6 +152,12 @@ class Registry:
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
             if default is not None and argument.arg not in SUPPLIED
         }
+
+    def bounds(self, name: str) -> dict[str, float]:
+        """The numbers that an entry's options must be below, by option; few have one."""
+        arguments = _functions(self.file(name))[self.function(name)].args.kwonlyargs
+        found = {argument.arg: _below(argument.annotation) for argument in arguments}
+        return {option: bound for option, bound in found.items() if bound is not None}
 
     def constant(self, name: str, constant: str, default: Any = None) -> Any:
         """The literal value of a module-level constant of an entry.
