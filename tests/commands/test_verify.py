@@ -5,7 +5,7 @@ import shutil
 
 from commands.tree import Tree
 
-from pipeline.cache import manifests
+from pipeline.cache import files, manifests
 from pipeline.cache.files import sha256
 
 
@@ -68,6 +68,41 @@ def test_other_code_is_no_problem(tree: Tree) -> None:
     assert tree.call("verify")[1] == [
         "0 problems in 31 artifacts; 1 made from parents that were deleted; 1 made by other code"
     ]
+
+
+def test_what_was_planned_and_is_not_there_is_said(tree: Tree) -> None:
+    shutil.rmtree(tree.at("plain-0", "infer"))
+    shutil.rmtree(tree.at("msp", "score"))
+    name = sorted(str(each) for each in tree.plan.nodes if not (tree.root / each).exists())[0]
+    assert tree.call("verify", "tiny.yaml") == (
+        0,
+        [
+            f"planned and not there: 1 infer, 1 score; the first is {tree.root / name}",
+            "0 problems in 29 artifacts; 1 made from parents that were deleted; "
+            "2 planned and not there",
+        ],
+    )
+    assert "planned" not in tree.call("verify")[1][-1]
+
+
+def test_a_folder_that_is_not_there_is_no_success(tree: Tree) -> None:
+    status, _ = tree.call("--artifacts", "artefacts", "verify")
+    assert status == "artefacts: there is no such folder; name it with --artifacts DIR"
+
+
+def test_versions_that_differ_are_said(tree: Tree) -> None:
+    for name in tree.plan.nodes:
+        newer = "plain-1" in name or "score~" in name
+        versions = {"torch": "2.15.0" if newer else "2.6.0", "torchvision": "0.29", "numpy": "2"}
+        files.write_json(tree.root / name / "provenance.json", {"versions": versions})
+    # One network, two pruned ones, a fine-tuned one and three predictions; scores need no torch.
+    assert tree.call("verify") == (
+        0,
+        [
+            "made with different versions of torch: 2.15.0 (7), 2.6.0 (15)",
+            "0 problems in 31 artifacts",
+        ],
+    )
 
 
 def test_only_what_a_study_uses(tree: Tree) -> None:

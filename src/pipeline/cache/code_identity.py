@@ -53,6 +53,11 @@ def units() -> list[str]:
     return sorted(stages + entries)
 
 
+def plugin_units() -> list[str]:
+    """The names of the units of the plugins in use, sorted."""
+    return sorted(registry.unit(name) for registry in REGISTRIES for name in registry.plugins)
+
+
 def find(unit: str) -> Unit:
     """Where a unit lives; plugins may keep a ``code.lock`` beside them."""
     folder, _, name = unit.partition(".")
@@ -122,18 +127,36 @@ def recorded(lock: Path) -> dict[str, dict[str, str]]:
 
 
 def edited() -> list[str]:
-    """The package's units whose present digest is not recorded."""
-    return [unit for unit in units() if digest(unit) not in recorded(LOCK).get(unit, {})]
+    """The units whose present digest is not recorded: the package's, and recorded plugins'."""
+    return [
+        unit
+        for unit in (*units(), *filter(is_recorded, plugin_units()))
+        if digest(unit) not in recorded(find(unit).lock).get(unit, {})
+    ]
 
 
-def record(unit: str, *, same: bool) -> str:
-    """Add a line for a unit's present code, under the last identity (`same`) or a new one."""
+def is_recorded(unit: str) -> bool:
+    """Whether a lock knows a unit, by its present digest or by another."""
+    return unit in recorded(find(unit).lock)
+
+
+def record(unit: str, *, same: bool, before: str | None = None) -> str:
+    """Add a line for a unit's present code, under the last identity (`same`) or a new one.
+
+    Args:
+        unit: The unit's name.
+        same: Whether the present code goes by the identity that the unit had before.
+        before: That identity where no lock knows it: the digest of a plugin as it was.
+    """
     found, now = find(unit), digest(unit)
     known = recorded(found.lock).get(unit, {})
-    name = list(known.values())[-1] if same and known else now
+    last = list(known.values())[-1] if known else before
+    name = last if same and last else now
     header = "# unit, identity, digest: lines are only added\n"
     lines = found.lock.read_text() if found.lock.is_file() else header
-    found.lock.write_text(f"{lines}{unit} {name} {now}\n")
+    digests = [now] if known or name == now else [name, now]
+    lines += "".join(f"{unit} {name} {each}\n" for each in digests)
+    found.lock.write_text(lines)
     recorded.cache_clear()
     return name
 

@@ -10,8 +10,10 @@ from tqdm import tqdm
 from pipeline.cache import manifests, paths
 from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
-from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.commands.common import STAGES, Commands, counted, load_plan, stage_of
+from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running import provenance
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +32,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
+    if not root.is_dir():
+        raise PipelineError(f"{root}: there is no such folder; name it with --artifacts DIR")
     used = {name for study in arguments.studies for name in load_plan(study, root).nodes}
     folders = {str(folder.relative_to(root)): folder for folder in manifests.folders(root)}
     chosen = [name for name in folders if name in used or not arguments.studies]
@@ -39,9 +43,22 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in check(name):
             say(f"{root / name}: {problem}")
             problems += 1
+    for line in provenance.differing_versions(root / name for name in chosen):
+        print(line)
+    if missing := sorted(used.difference(folders)):
+        print(f"planned and not there: {_by_stage(missing)}; the first is {root / missing[0]}")
     verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
-    print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
+    remarks = [f"{number} {what}" for what, number in check.remarks.items()]
+    if missing:
+        remarks.append(f"{len(missing):,} planned and not there")
+    print("; ".join([verdict, *remarks]))
     return 1 if problems else 0
+
+
+def _by_stage(names: list[str]) -> str:
+    """``3 train, 6 prune``."""
+    counts = Counter(map(stage_of, names))
+    return ", ".join(f"{counts[stage]:,} {stage}" for stage in STAGES if counts[stage])
 
 
 class Check:

@@ -167,6 +167,6 @@ def _lies_in(file: str, folders: Iterable[str]) -> bool:
 
 
 def _holds_no_code(file: Path) -> bool:
-    """Whether a module is only a docstring, as many an ``__init__.py`` is."""
-    docstring = syntax_tree(file).body
-    return len(docstring) < 2 and ast.get_docstring(syntax_tree(file)) is not None
+    """Whether a module of the package is only a docstring, as many an ``__init__.py`` is."""
+    tree = syntax_tree(file) if file.is_relative_to(PACKAGE) else None
+    return tree is not None and len(tree.body) == 1 and ast.get_docstring(tree) is not None
