@@ -82,7 +82,8 @@ def planned() -> set[str]:
 def test_an_edit_of_a_recorded_plugin_is_recorded_beside_it(call: Call, plugin: Path) -> None:
     before = planned()
     assert call("code", "--study", "mine.yaml")[1] == [
-        "pruning.mine: a plugin that is not recorded; --new pruning.mine does so, before an edit of it"
+        "pruning.mine: a plugin that is not recorded; --new pruning.mine does so, before an edit "
+        "of it"
     ]  # fmt: skip
     _, lines = call("code", "--study", "mine.yaml", "--new", "pruning.mine")
     assert planned() == before
