@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from pathlib import Path
 
 from commands.tree import Tree
 
@@ -70,26 +71,6 @@ def test_other_code_is_no_problem(tree: Tree) -> None:
     ]
 
 
-def test_what_was_planned_and_is_not_there_is_said(tree: Tree) -> None:
-    shutil.rmtree(tree.at("plain-0", "infer"))
-    shutil.rmtree(tree.at("msp", "score"))
-    name = sorted(str(each) for each in tree.plan.nodes if not (tree.root / each).exists())[0]
-    assert tree.call("verify", "tiny.yaml") == (
-        0,
-        [
-            f"planned and not there: 1 infer, 1 score; the first is {tree.root / name}",
-            "0 problems in 29 artifacts; 1 made from parents that were deleted; "
-            "2 planned and not there",
-        ],
-    )
-    assert "planned" not in tree.call("verify")[1][-1]
-
-
-def test_a_folder_that_is_not_there_is_no_success(tree: Tree) -> None:
-    status, _ = tree.call("--artifacts", "artefacts", "verify")
-    assert status == "artefacts: there is no such folder; name it with --artifacts DIR"
-
-
 def test_versions_that_differ_are_said(tree: Tree) -> None:
     for name in tree.plan.nodes:
         newer = "plain-1" in name or "score~" in name
@@ -114,6 +95,42 @@ def test_only_what_a_study_uses(tree: Tree) -> None:
     # 3 pruned, 3 fine-tuned, 3 predictions and 3 scores are the second study's own.
     assert tree.call("verify")[1][-1] == "1 problem in 43 artifacts"
     assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 43 artifacts"
+
+
+def test_what_a_study_plans_and_is_not_there(tree: Tree) -> None:
+    # A checkpoint that nothing needs, and a score with its predictions.
+    shutil.rmtree(tree.at("plain-0/resrep-0.5", "prune"))
+    lost = [tree.at("plain-0/l1-0.5", "infer"), tree.at("msp/l1-0.5", "score")]
+    for folder in lost:
+        shutil.rmtree(folder)
+    status, lines = tree.call("verify", "tiny.yaml")
+    assert status == 1
+    assert lines[:-1] == [f"{folder}: planned and not there" for folder in lost]
+    assert lines[-1].startswith("2 problems in 28 artifacts")
+    assert tree.call("verify")[0] == 0
+
+
+def test_a_folder_that_is_not_there_is_no_success(tree: Tree) -> None:
+    assert tree.call("--artifacts", "none", "verify")[0] == (
+        "none: there is no such folder; name it with --artifacts DIR"
+    )
+
+
+def test_places_may_be_links(tree: Tree) -> None:
+    place = tree.root / "digits" / "resnet18"
+    place.rename("disk")
+    place.symlink_to(Path("disk").absolute())
+    assert tree.call("verify") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
+    # Another name of a folder that a study uses is not another folder.
+    place.unlink()
+    place.symlink_to(Path("disk").absolute())
+    (tree.root / "digits" / "alias").symlink_to(Path("disk").absolute())
+    assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
+    assert tree.call("forget", "digits")[1][-1].startswith("31 artifacts, ")
+    assert tree.count() == 0
+    assert not list(Path("disk").rglob("manifest.json"))
 
 
 def test_mutated_manifests_are_reported_or_well(tree: Tree) -> None:

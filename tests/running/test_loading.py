@@ -39,7 +39,9 @@ class Lab:
         self.artifacts = folder / "artifacts"
         self.fifo = folder / "fifo"
         os.mkfifo(self.fifo)
-        shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("src", "workflow"):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / part, folder / part, ignore=ignored)
         place = self.artifacts / paths.folder(INFER)
         place.mkdir(parents=True)
         labels = np.arange(40) % 4
@@ -65,7 +67,12 @@ class Lab:
 
     def start(self, method: str = "mine", *others: str) -> "subprocess.Popen[str]":
         spec = specs.Score((INFER,), Path(method).name, bootstrap=0).to_json()
-        command = [sys.executable, str(SCRIPTS / "score.py"), "--spec", json.dumps(spec)]
+        command = [
+            sys.executable,
+            str(self.folder / "workflow" / "scripts" / "stage.py"),
+            "--spec",
+            json.dumps(spec),
+        ]
         plugins = [str(self.plugins / f"{name}.py") for name in (method, *others)]
         if method != "msp":
             command += ["--plugins", *plugins]
@@ -159,7 +166,7 @@ def test_two_plugins_with_a_helper_of_one_name(lab: Lab, first: str, accuracy: f
     assert lab.accuracy(lab.start(first, second)) == accuracy
 
 
-@pytest.mark.parametrize("name", ["score", "plot", "random"])
+@pytest.mark.parametrize("name", ["stage", "plot", "random"])
 def test_a_helper_is_neither_a_script_nor_takes_pythons_place(lab: Lab, name: str) -> None:
     lab.method(f"from . import {name}\nimport random as python", f"{name}.SIGN")
     lab.write({f"{name}.py": "SIGN = 1"})

@@ -5,6 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+# An environment that is made from environment.yml does not hold this package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
 from pipeline.errors import PipelineError
 from pipeline.running import loading
 
@@ -20,7 +23,7 @@ if __name__ == "__main__":
         plan = Plan.load(json.loads(arguments.study))
         if arguments.marker not in (None, plan.marker):
             raise PipelineError("planned from other code or another study; run snakemake again")
-        loading.cover(["stages.plot"], [plan.artifacts, plan.output])
+        loading.cover(["stages.plot"], [plan.artifacts, plan.switches.results])
         from pipeline.stages.plot import run
 
         for file in run(plan):

@@ -4,11 +4,12 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from pipeline.cache import code_identity, manifests, paths, specs
+from pipeline.cache import code_identity, manifests, paths
+from pipeline.cache.graph import ancestors
 from pipeline.commands.common import Commands, load_plan
 from pipeline.errors import PipelineError
 from pipeline.running import provenance
-from pipeline.running.plan import Plan, reads
+from pipeline.running.plan import Plan
 
 DEFAULT = Path("config.yaml")
 
@@ -95,10 +96,10 @@ def _list_edited(plan: Plan | None, root: Path) -> None:
 
 
 def _effect(plan: Plan, unit: str) -> str:
-    remade = Counter(spec.stage for spec in plan.nodes.values() if _depends_on(spec, unit))
+    remade = Counter(
+        spec.stage
+        for spec in plan.nodes.values()
+        if any(unit in each.units() for each in ancestors([spec]).values())
+    )
     effect = ", ".join(f"{count} {stage}" for stage, count in remade.items()) or "nothing"
     return f"the study {plan.study.study!r} makes anew: {effect}"
-
-
-def _depends_on(spec: specs.AnySpec, unit: str) -> bool:
-    return unit in spec.units() or any(_depends_on(parent, unit) for parent in reads(spec))

@@ -23,10 +23,12 @@ from typing import Any
 
 from pipeline.cache import code_identity, manifests, paths, specs
 from pipeline.cache.files import sha256
-from pipeline.engine import DEFAULT, Engine
+from pipeline.cache.graph import ancestors
+from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import gpu, loading, provenance
+from pipeline.running import failure, gpu, loading, provenance
+from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
 
@@ -35,23 +37,25 @@ INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
 class Job:
     """Where a stage reads its parents and writes its files."""
 
-    spec: specs.AnySpec
-    artifacts: Path
-    output: Path
+    spec: specs.Spec
+    switches: Switches = field(default_factory=Switches)
     device: str = "cpu"
-    jobs_per_gpu: int = 1
-    engine: Engine = DEFAULT
     threads: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """Where this stage's files go."""
-        return self.output / paths.folder(self.spec)
+        return self.switches.root(type(self.spec)) / paths.folder(self.spec)
 
     def path(self, name: str) -> Path:
         """Where one of this stage's files goes."""
         return self.folder / name
+
+    @property
+    def engine(self) -> Engine:
+        """How networks are run."""
+        return self.switches.engine
 
     @property
     def stamp(self) -> str:
@@ -64,23 +68,31 @@ class Job:
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def read(self, parent: specs.AnySpec) -> Path:
-        """The file of a parent that later stages read, checked against its manifest."""
-        folder = self.artifacts / paths.folder(parent)
+    @property
+    def run(self) -> Run:
+        """How this stage trains a network; to be asked for once all parents are read."""
+        return Run(self.device, self.engine, self.folder, self.stamp)
+
+    def payload_path(self, parent: specs.Spec) -> Path:
+        """Where the file of a parent lies that this stage reads, checked against its manifest."""
+        folder = self.switches.root(type(parent)) / paths.folder(parent)
         manifest = manifests.check(folder, parent)
-        name = paths.PAYLOADS[parent.stage][0]
+        name = parent.payload[0]
         self.parents[paths.folder(parent)] = manifest.files[name]
         return folder / name
 
 
-def main(stage: str) -> None:
-    """Run a stage's script; a PipelineError ends it in one line."""
-    arguments = _arguments(stage)
+def main() -> None:
+    """Make the artifact that the command line says; a PipelineError ends it in one line."""
+    arguments = _arguments()
     loading.begin()
     os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
+    stage = "job"
     try:
         use_plugins(arguments.plugins)
-        _run(stage, arguments)
+        spec = read_spec(arguments.spec)
+        stage = spec.stage
+        _run(spec, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
     except (Interrupted, KeyboardInterrupt) as error:
@@ -94,35 +106,22 @@ def main(stage: str) -> None:
     os._exit(0)
 
 
-def _arguments(stage: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"Make one artifact of the stage {stage!r}.")
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Make one artifact.")
     parser.add_argument("--spec", required=True, help="the spec, as JSON")
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
-    parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
-    parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
-    parser.add_argument("--jobs-per-gpu", type=int, default=1)
-    parser.add_argument("--engine", default="", help="how networks are run: compile=true,…")
+    Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
 
 
-def _run(stage: str, arguments: argparse.Namespace) -> None:
+def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
-    spec = read_spec(arguments.spec)
-    if spec.stage != stage:
-        raise PipelineError(f"the spec is of the stage {spec.stage!r}")
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(
-        spec,
-        arguments.artifacts,
-        arguments.output or arguments.artifacts,
-        jobs_per_gpu=arguments.jobs_per_gpu,
-        engine=Engine.parse(arguments.engine),
-        threads=arguments.threads,
-    )
+    job = Job(spec, Switches.from_arguments(arguments), threads=arguments.threads)
+    switches = job.switches
     if _is_there(job):
         return
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -131,41 +130,36 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
-        loading.cover(units(spec), [job.artifacts, job.output, *_given_files(spec)])
-        module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
-        if getattr(module, "USES_GPU", False) and arguments.device == "auto":
-            job.device = stack.enter_context(gpu.one_device(job.jobs_per_gpu))
+        loading.cover(units(spec), [switches.artifacts, switches.results, *_given_files(spec)])
+        module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
+        if spec.uses_gpu and switches.device == "auto":
+            job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
-        stack.enter_context(gpu.memory_errors(job.device, job.jobs_per_gpu))
-        module.run(spec, job)
-        loading.check()
+        stack.enter_context(gpu.memory_errors(job.device, switches.jobs_per_gpu))
+        with failure.noted(job.folder):
+            module.run(spec, job)
+            loading.check()
         provenance.write(job, time.monotonic() - begun)
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
 
 
-def units(spec: specs.AnySpec) -> list[str]:
+def units(spec: specs.Spec) -> list[str]:
     """The units of code of a spec and of all that it is made from, sorted."""
-    return sorted({unit for each in _with_ancestors(spec) for unit in each.units()})
+    return sorted({unit for each in ancestors([spec]).values() for unit in each.units()})
 
 
-def _given_files(spec: specs.AnySpec) -> Iterator[str]:
+def _given_files(spec: specs.Spec) -> Iterator[str]:
     """What a study names by its path, whose content is checked elsewhere, and where data are."""
     yield "data"
-    for each in _with_ancestors(spec):
+    for each in ancestors([spec]).values():
         if isinstance(each, specs.Data):
             yield from (str(value) for name, value in each.access if name == "path")
         elif isinstance(each, specs.Train) and each.init_path:
             yield each.init_path
 
 
-def _with_ancestors(spec: specs.AnySpec) -> Iterator[specs.AnySpec]:
-    yield spec
-    for parent in spec.parents():
-        yield from _with_ancestors(parent)
-
-
-def read_spec(text: str) -> specs.AnySpec:
+def read_spec(text: str) -> specs.Spec:
     """The spec that a JSON text holds; PipelineError if it holds none."""
     try:
         spec = specs.from_json(json.loads(text))
@@ -230,6 +224,6 @@ def _whoami() -> str:
 
 
 def _sign(job: Job) -> None:
-    files = {name: sha256(job.path(name)) for name in paths.PAYLOADS[job.spec.stage]}
+    files = {name: sha256(job.path(name)) for name in job.spec.payload}
     manifest = manifests.Manifest(job.spec.fingerprint, job.spec.to_json(), files, job.parents)
     manifest.write(job.folder)

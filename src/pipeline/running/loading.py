@@ -39,8 +39,9 @@ def begin() -> None:
         return
     # The folder of a script holds scripts, which are no libraries.
     script = getattr(sys.modules["__main__"], "__file__", None)
-    if script and os.path.realpath(sys.path[0]) == os.path.dirname(os.path.realpath(script)):
-        del sys.path[0]
+    if script:
+        folder = os.path.dirname(os.path.realpath(script))
+        sys.path[:] = [each for each in sys.path if os.path.realpath(each) != folder]
     plugins.install()
     sys.meta_path.insert(0, GUARD)
 

@@ -58,7 +58,7 @@ def _device(job: "Job") -> dict[str, Any]:
     cuda = sys.modules["torch"].cuda
     return {
         "device": cuda.get_device_name(),
-        "jobs_per_gpu": job.jobs_per_gpu,
+        "jobs_per_gpu": job.switches.jobs_per_gpu,
         "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
     }
 
