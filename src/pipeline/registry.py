@@ -16,8 +16,6 @@ the user's own is a Python file outside the package, made known by :func:`use_pl
 
 import ast
 import importlib
-import importlib.util
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,23 +23,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline import plugins
 from pipeline.errors import PipelineError
+from pipeline.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example_input"})
-
-
-@cache
-def syntax_tree(file: Path) -> ast.Module:
-    """The parsed source of a file; a file that does not parse is a PipelineError that names it."""
-    try:
-        return ast.parse(file.read_bytes(), filename=str(file))
-    except SyntaxError as error:
-        raise PipelineError(
-            f"{file}: line {error.lineno} is not valid Python: {error.msg}"
-        ) from None
 
 
 @cache
@@ -176,18 +165,9 @@ class Registry:
 
     def load(self, name: str) -> ModuleType:
         """Import an entry's module."""
-        file = self.file(name)
-        if name not in self.plugins:
-            return importlib.import_module(f"pipeline.{self.folder}.{name}")
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # A plugin may import its neighbours, as a script can.
-        if str(file.parent) not in sys.path:
-            sys.path.append(str(file.parent))
-        spec.loader.exec_module(module)
-        return module
+        if name in self.plugins:
+            return plugins.load(self.plugins[name])
+        return importlib.import_module(f"pipeline.{self.folder}.{name}")
 
 
 @cache

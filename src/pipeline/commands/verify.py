@@ -14,6 +14,7 @@ from pipeline.cache.specs import STAGES
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
 from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running import provenance
 from pipeline.running.plan import Plan
 
 
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
     if not root.is_dir():
-        raise PipelineError(f"{root}: there is no such folder")
+        raise PipelineError(f"{root}: there is no such folder; name it with --artifacts DIR")
     plans = [load_plan(study, root) for study in arguments.studies]
     chosen = list(_there(root, plans))
     lost = [name for plan in plans for name in plan.missing() if not (root / name).exists()]
@@ -46,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in check(name):
             say(f"{root / name}: {problem}")
             problems += 1
+    for line in provenance.differing_versions(root / name for name in chosen):
+        print(line)
     verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
     print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
     return 1 if problems else 0
