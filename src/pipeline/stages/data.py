@@ -5,14 +5,14 @@ list of files lie their digests, and a note of the folder that they were read fr
 names another folder has it compared by the same job.
 """
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from pipeline.cache import origins, paths, payloads, specs
-from pipeline.cache.manifests import read_manifest
-from pipeline.datasets import AnyDataset, Dataset, ImageFiles, StreamedDataset
+from pipeline.datasets import AnyDataset, ImageFiles, StreamedDataset
 from pipeline.datasets.shared import comparing, inspection
 from pipeline.datasets.shared.decoding import decoder, refusing_wide
 from pipeline.datasets.shared.faults import faults
@@ -44,11 +44,11 @@ def run(spec: specs.Data, job: Job) -> None:
         _refuse_other_training_files(spec, dataset, job)
         payloads.save_dataset(job.path(PAYLOAD), dataset)
     if origins.root(spec).exists():
-        origins.record(job.folder, origin, origins.root(spec), origins.PARTS)
+        origins.record(job.path(origin), origins.root(spec), origins.PARTS)
 
 
 def confirm(
-    spec: specs.Data, job: Job, parts: tuple[str, ...] = origins.PARTS, origin: str = ""
+    spec: specs.Data, job: Job, parts: tuple[str, ...] = origins.PARTS, origin: Path | None = None
 ) -> None:
     """Write down that the folder which `spec` names holds what the artifact lists.
 
@@ -58,29 +58,37 @@ def confirm(
         spec: The data set, with its path.
         job: Where the artifact lies.
         parts: Which sets matter: ``train``, ``test``, or both.
-        origin: What is written where it does; without, what is right on this machine.
+        origin: Where that is written; without, beside the artifact.
 
     Raises:
         PipelineError: the folder holds something else, or files in it cannot be used.
     """
-    root, origin = origins.root(spec), origin or origins.name(spec, parts)
-    if not root.exists() or (job.folder / origin).exists():
+    root = origins.root(spec)
+    origin = origin or job.path(origins.name(spec, parts))
+    if not root.exists() or origin.exists():
         return
     stored = payloads.load_dataset(job.path(PAYLOAD), spec)
-    others = [place for place in origins.known(job.folder) if place != str(root.resolve())]
+    others = [place for place in origins.known(job.folder) if place != os.path.realpath(root)]
     if isinstance(stored, StreamedDataset) and stored.train.digests is None:
-        # What it was read from says what it is, if it is still there.
+        # What it was read from says what is in it, if that is still there.
         before = next((Path(place) for place in others if Path(place).is_dir()), None)
         if before is None:
             _compare(spec, stored, parts, job, others)
-        stored = replace(stored, root=before or root)
-        notes = inspection.Notes(job.path(NOTES))
-        stored = _inspected(stored, job, notes, by_old_code=True)
-        _save_digests(stored, job.folder)
-        notes.delete()
+        stored = _with_digests(replace(stored, root=before or root), job)
     _compare(spec, stored, parts, job, others)
-    origins.record(job.folder, origin, root, parts)
+    origins.record(origin, root, parts)
     say(f"{root} holds what {job.folder} was read from")
+
+
+def _with_digests(stored: StreamedDataset, job: Job) -> StreamedDataset:
+    """A data set of a version that kept no digests, with them."""
+    if job.switches.frozen:  # nothing is written beside artifacts
+        return _inspected(stored, job, None, by_old_code=True)
+    notes = inspection.Notes(job.path(NOTES))
+    stored = _inspected(stored, job, notes, by_old_code=True)
+    _save_digests(stored, job.folder)
+    notes.delete()
+    return stored
 
 
 def _read(spec: specs.Data) -> AnyDataset:
@@ -100,28 +108,25 @@ def _read(spec: specs.Data) -> AnyDataset:
 
 
 def _inspected(
-    dataset: StreamedDataset, job: Job, notes: inspection.Notes, *, by_old_code: bool = False
+    dataset: StreamedDataset, job: Job, notes: inspection.Notes | None, *, by_old_code: bool = False
 ) -> StreamedDataset:
     """The same data set with the digest of every file, each of which was decoded."""
     decode = decoder(dataset.decoder, orient=dataset.orient)
     if by_old_code:
         decode = refusing_wide(decode)
-    found: dict[str, ImageFiles] = {}
     faulty: list[str] = []
-    for name, what in comparing.PARTS.items():
-        part: ImageFiles = getattr(dataset, name)
+
+    def read(name: str, part: ImageFiles) -> ImageFiles:
+        what = f"{comparing.PARTS[name]} files"
         digests, wrong = inspection.inspect(
-            dataset.root,
-            part,
-            f"{what} files",
-            decode=decode,
-            threads=job.threads,
-            notes=notes,
+            dataset.root, part, what, decode=decode, threads=job.readers, notes=notes
         )
-        found[name] = replace(part, digests=digests)
-        faulty += [f"{dataset.root / part.name(row)}: {why}" for row, why in wrong.items()]
+        faulty.extend(f"{dataset.root / part.name(row)}: {why}" for row, why in wrong.items())
+        return replace(part, digests=digests)
+
+    found = replace(dataset, train=read("train", dataset.train), test=read("test", dataset.test))
     inspection.refuse(faulty, job.path(REPORT))
-    return replace(dataset, **found)
+    return found
 
 
 def _save_digests(dataset: StreamedDataset, folder: Path) -> None:
@@ -143,16 +148,17 @@ def _compare(
     """Raise PipelineError unless the folder that `spec` names holds what is stored."""
     root = origins.root(spec)
     try:
-        different = comparing.differences(stored, _read(spec), parts, job.threads)
+        different = comparing.differences(stored, _read(spec), parts, job.readers)
     except PipelineError as error:
         different = dict.fromkeys(parts, str(error))
     if different:
+        before = f"({others[-1]})" if others else "before"
+        found = "; ".join(dict.fromkeys(different.values()))
         only_test = "`test_version:` (networks are kept) or " if set(different) == {"test"} else ""
         raise PipelineError(
-            f"{root} does not hold what {job.folder} was read from"
-            f"{f' ({others[-1]})' if others else ' before'}: {'; '.join(dict.fromkeys(different.values()))}; "
-            f"if both are wanted, give this one a `label:` in the study; if it was changed for "
-            f"good, raise its {only_test}`version:`"
+            f"{root} does not hold what {job.folder} was read from {before}: {found}; if both are "
+            "wanted, give this one a `label:` in the study; if files were replaced for good, raise "
+            f"{only_test}`version:`"
         )
 
 
@@ -162,14 +168,13 @@ def _refuse_other_training_files(spec: specs.Data, dataset: AnyDataset, job: Job
     The networks were trained with those of the first test version.
     """
     first = replace(spec, test_version=1)
-    folder = job.artifacts / paths.folder(first)
+    folder = job.switches.artifacts / paths.folder(first)
     if spec.test_version == 1 or not (folder / paths.MANIFEST).exists():
         return
-    read_manifest(folder)
     stored = payloads.load_dataset(folder / PAYLOAD, spec)
-    different = comparing.differences(stored, dataset, ("train",), job.threads)
+    different = comparing.differences(stored, dataset, ("train",), job.readers)
     if different:
         raise PipelineError(
-            f"{origins.root(spec)}: {different['train']}, compared with {folder}; `test_version:` is "
-            "for other test files alone, raise `version:`"
+            f"{origins.root(spec)}: {different['train']}, compared with {folder}; "
+            "`test_version:` is for other test files alone, raise `version:`"
         )

@@ -69,10 +69,11 @@ def _upper_bits(image: Image.Image) -> NDArray[np.uint8]:
         raise ValueError(f"{kind} pixels; save it with 8 or 16 bits for each channel")
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(BITS_PER_SAMPLE, (16,))[0]
-    values = np.array(image).astype(np.int64) >> (bits - 8)
+    values: NDArray[np.int64] = np.array(image).astype(np.int64) >> (bits - 8)
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         values = 255 - values
-    return values.clip(0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = values.clip(0, 255).astype(np.uint8)
+    return pixels
 
 
 def with_simplejpeg(content: bytes) -> NDArray[np.uint8]:

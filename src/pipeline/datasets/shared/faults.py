@@ -150,7 +150,7 @@ def _of_labels(part: ImageSet | ImageFiles, classes: Any, number: int) -> Iterat
         wrong = least if least < 0 else most
         yield f"labels: {wrong} is not from 0 to {number - 1}, with {number} classes"
     elif number:
-        missing = sorted(set(range(number)) - set(labels.unique().tolist()))
+        missing = sorted(set(range(number)) - set(labels.tolist()))
         if missing:
             names = ", ".join(str(classes[label]) for label in missing[:5])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -160,9 +160,9 @@ def _of_labels(part: ImageSet | ImageFiles, classes: Any, number: int) -> Iterat
         yield fault
         return
     yield from _of_number("ids", ids, labels)
-    values, counts = ids.unique(return_counts=True)
-    if (counts > 1).any():
-        yield f"ids: {int(values[counts > 1][0])} names more than one image"
+    in_order = ids.sort().values
+    if (twice := in_order[1:] == in_order[:-1]).any():
+        yield f"ids: {int(in_order[1:][twice][0])} names more than one image"
 
 
 def _between(data: Dataset | StreamedDataset) -> Iterator[str]:
