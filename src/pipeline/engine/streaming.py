@@ -38,10 +38,10 @@ Wanted = tuple[int, int]
 _PR_SET_PDEATHSIG = 1
 
 # What to do about a file that was replaced; networks have seen one of the training set.
-REPLACED = "bring it back, or raise `version:` of the data set in the study"
+REPLACED = "raise `version:` of the data set in the study, or bring the file back"
 REPLACED_TEST = (
-    "bring it back, or raise `test_version:` of the data set in the study, which makes predictions "
-    "anew and trains nothing"
+    "raise `test_version:` of the data set in the study, which trains nothing anew, or bring the "
+    "file back"
 )
 
 

@@ -86,7 +86,7 @@ class Rules:
     @property
     def comparison_log(self) -> str:
         """The log of the job that finds that out."""
-        return str(Path(self.comparison).with_name("compare.log"))
+        return str(Path(self.comparison).with_name("compare~{origin}.log"))
 
     def comparing_command(self) -> Callable[[Any], str]:
         """A function from a comparison's wildcards to its command."""
@@ -175,8 +175,13 @@ class Rules:
     @property
     def scores(self) -> list[str]:
         """The scores of all combinations, and what must be known before they are shown."""
-        scores = self.plan.files_of(each.score for each in self.plan.combinations)
-        return [*scores, *self._comparisons.needed]
+        plan = self.plan
+        scores = plan.files_of(each.score for each in plan.combinations)
+        # What is drawn already need not be drawn again where a folder has moved.
+        needed = self._comparisons.needed
+        if needed and all(file.exists() for file in plan.report_files) and not plan.missing():
+            needed = []
+        return [*scores, *needed]
 
     @property
     def predictions(self) -> list[str]:

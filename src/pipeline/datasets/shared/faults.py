@@ -172,6 +172,6 @@ def _between(data: Dataset | StreamedDataset) -> Iterator[str]:
     first, second = (getattr(part, "images", None) for part in (data.train, data.test))
     if isinstance(first, Tensor) and isinstance(second, Tensor) and first.ndim == second.ndim == 4:
         one, other = first.shape[2:], second.shape[2:]
-        if one != other:
+        if one != other and first.shape[1] == second.shape[1] == 3:
             sizes = [f"{height}×{width}" for height, width in (one, other)]
             yield f"images of {sizes[0]} pixels to train on, of {sizes[1]} to test on"

@@ -93,7 +93,8 @@ def read(
     first = _in_classes(root, train, classes, left_out)
     second = (list_test or _in_classes)(root, test, classes, left_out)
     if left_out:
-        found = ", ".join(f"{number:,} {kind}" for kind, number in left_out.most_common())
+        ordered = sorted(left_out.items(), key=lambda item: (-item[1], item[0]))
+        found = ", ".join(f"{number:,} {kind}" for kind, number in ordered)
         say(f"left out: {found}; images end in {', '.join(IMG_EXTENSIONS)}")
     checksum = hashlib.sha256()
     for entry in (*first, *second):

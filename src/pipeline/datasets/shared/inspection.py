@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -45,7 +45,6 @@ class Notes:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[int, bytes] = {}
-        self._file: BinaryIO | None = None
         with suppress(FileNotFoundError):
             content = path.read_bytes()
             whole = len(content) - len(content) % RECORD.itemsize
@@ -61,19 +60,12 @@ class Notes:
 
     def add(self, found: Iterable[tuple[int, bytes]]) -> None:
         """Note files."""
-        records = np.array(
-            [(file, np.frombuffer(digest, np.uint8)) for file, digest in found], RECORD
-        )
-        if self._file is None:
-            self._file = self.path.open("ab")
-        self._file.write(records.tobytes())
-        self._file.flush()
+        rows = [(file, np.frombuffer(digest, np.uint8)) for file, digest in found]
+        with self.path.open("ab") as notes:
+            notes.write(np.array(rows, RECORD).tobytes())
 
     def delete(self) -> None:
         """Forget all: what they were for is done."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
         self.path.unlink(missing_ok=True)
 
 
@@ -113,18 +105,17 @@ def inspect(
         return found
 
     chunks = [range(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)]
-    finished = _in_threads(read, chunks, threads)
-    for rows, found in zip(chunks, track(finished, what, len(chunks)), strict=True):
-        for row, (_, done, _) in zip(rows, found, strict=True):
+    finished = track(_in_threads(read, chunks, threads), f"{CHUNK} {what} read", len(chunks))
+    for rows, found in zip(chunks, finished, strict=True):
+        new = []
+        for row, (file, done, is_new) in zip(rows, found, strict=True):
             if done.fault:
                 faults[row] = done.fault
-            else:
-                digests[row] = np.frombuffer(done.digest, np.uint8)
-        if notes and (
-            new := [
-                (file, done.digest) for file, done, new in found if new and file and not done.fault
-            ]
-        ):
+                continue
+            digests[row] = np.frombuffer(done.digest, np.uint8)
+            if is_new:
+                new.append((file, done.digest))
+        if notes and new:
             notes.add(new)
     return torch.from_numpy(digests), faults
 
