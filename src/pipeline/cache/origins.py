@@ -127,7 +127,9 @@ def load_digests(folder: Path, listing: str) -> dict[str, Digests] | None:
     from pipeline.cache.files import mend, read_arrays
 
     path = folder / DIGESTS
-    if not path.exists() and not any(folder.glob("origin~*.json")):
+    if not path.exists():
+        if any(folder.glob("origin~*.json")):
+            raise PipelineError(f"{path} is missing; {mend(path)}")
         return None
     arrays, description = read_arrays(path)
     if description.get("listing") != listing or set(arrays) != set(PARTS):

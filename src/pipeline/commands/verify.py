@@ -1,18 +1,22 @@
 """``verify``: whether artifacts are the files that were written, and made from these parents."""
 
 import argparse
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.cache import manifests, paths
+from pipeline.cache import manifests, origins, paths
 from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
-from pipeline.cache.specs import STAGES
+from pipeline.cache.specs import STAGES, Data
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running.comparisons import Comparisons
+from pipeline.running.plan import Plan
 
 
 def add(commands: Commands) -> None:
@@ -25,13 +29,21 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "studies", nargs="*", type=Path, metavar="STUDY", help="only what these studies use"
     )
+    parser.add_argument(
+        "--data",
+        action="store_true",
+        help="also read every file of the studies' data sets, and compare it with its digest",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
-    used = {name for study in arguments.studies for name in load_plan(study, root).nodes}
+    plans = [load_plan(study, root) for study in arguments.studies]
+    if arguments.data and not plans:
+        raise PipelineError("verify --data: name the STUDY that says where the data are")
+    used = {name for plan in plans for name in plan.nodes}
     folders = {str(folder.relative_to(root)): folder for folder in manifests.folders(root)}
     chosen = [name for name in folders if name in used or not arguments.studies]
     check = Check(root)
@@ -40,9 +52,38 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in check(name):
             say(f"{root / name}: {problem}")
             problems += 1
+    for problem in compared(plans, check.remarks) if arguments.data else ():
+        say(problem)
+        problems += 1
     verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
     print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
     return 1 if problems else 0
+
+
+def compared(plans: Iterable[Plan], remarks: Counter[str]) -> Iterator[str]:
+    """The problems of the folders that studies name, all of whose files are read."""
+    from pipeline.running.job import Job
+    from pipeline.stages import data
+
+    done: set[tuple[str, Path]] = set()
+    for plan in plans:
+        for name, parts in Comparisons(plan).parts.items():
+            spec, folder = plan.nodes[name], plan.artifacts / name
+            assert isinstance(spec, Data)
+            root = origins.root(spec)
+            if (name, root) in done or not manifests.is_finished(folder, spec):
+                continue
+            done.add((name, root))
+            if not root.exists():
+                remarks["without a folder to compare"] += 1
+                continue
+            try:
+                job = Job(spec, plan.switches, readers=os.cpu_count() or 1)
+                data.compare(spec, job, parts)
+                origins.record(folder / origins.name(spec, parts), root, parts)
+                remarks["compared with the files of its folder"] += 1
+            except PipelineError as error:
+                yield str(error)
 
 
 class Check:

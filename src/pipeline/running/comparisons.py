@@ -33,32 +33,32 @@ class Comparisons:
     @cached_property
     def needed(self) -> list[str]:
         """The files that say of each unknown folder that it holds what its artifact lists."""
-        return [self._file(data) for data in self._there if not self._is_known(data)]
+        return [self._file(data) for data in self._there.values() if not self._is_known(data)]
 
     def before(self, spec: Spec) -> list[str]:
         """Those that a job waits for: also where an artifact lacks its files' digests."""
         looked = spec.looks_at()
-        if looked is None or looked[0] not in self._there:
-            return []
-        data = looked[0]
-        assert isinstance(data, Data)
-        folder = self.plan.artifacts / paths.folder(data)
-        if self._is_known(data) and (
-            origins.is_digested(folder) or not origins.root(data).exists()
-        ):
-            return []
-        return [self._file(data)]
+        return self._waits.get(paths.folder(looked[0]), []) if looked else []
 
     @cached_property
-    def _there(self) -> list[Data]:
-        nodes = self.plan.nodes.values()
-        return [
-            spec
-            for spec in nodes
-            if isinstance(spec, Data)
-            and paths.folder(spec) in self.parts
-            and self.plan.is_there(spec)
-        ]
+    def _waits(self) -> dict[str, list[str]]:
+        """What the jobs wait for that look at each data set, by its artifact's folder."""
+        return {
+            name: [self._file(data)]
+            for name, data in self._there.items()
+            if origins.root(data).exists()
+            and not (self._is_known(data) and origins.is_digested(self.plan.artifacts / name))
+        }
+
+    @cached_property
+    def _there(self) -> dict[str, Data]:
+        """The data sets that are there, by their artifacts' folders."""
+        nodes = self.plan.nodes
+        return {
+            name: data
+            for name in self.parts
+            if isinstance(data := nodes.get(name), Data) and self.plan.is_there(data)
+        }
 
     def _is_known(self, data: Data) -> bool:
         name = paths.folder(data)

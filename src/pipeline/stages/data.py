@@ -63,10 +63,15 @@ def confirm(
     Raises:
         PipelineError: the folder holds something else, or files in it cannot be used.
     """
-    root = origins.root(spec)
     origin = origin or job.path(origins.name(spec, parts))
-    if not root.exists() or origin.exists():
-        return
+    if origins.root(spec).exists() and not origin.exists():
+        compare(spec, job, parts)
+        origins.record(origin, origins.root(spec), parts)
+
+
+def compare(spec: specs.Data, job: Job, parts: tuple[str, ...] = origins.PARTS) -> None:
+    """Read all files of the folder that `spec` names; arguments and errors as for `confirm`."""
+    root = origins.root(spec)
     stored = payloads.load_dataset(job.path(PAYLOAD), spec)
     others = [place for place in origins.known(job.folder) if place != os.path.realpath(root)]
     if isinstance(stored, StreamedDataset) and stored.train.digests is None:
@@ -76,7 +81,6 @@ def confirm(
             _compare(spec, stored, parts, job, others)
         stored = _with_digests(replace(stored, root=before or root), job)
     _compare(spec, stored, parts, job, others)
-    origins.record(origin, root, parts)
     say(f"{root} holds what {job.folder} was read from")
 
 
@@ -152,7 +156,7 @@ def _compare(
     except PipelineError as error:
         different = dict.fromkeys(parts, str(error))
     if different:
-        before = f"({others[-1]})" if others else "before"
+        before = f"({others[0]})" if others else "before"
         found = "; ".join(dict.fromkeys(different.values()))
         only_test = "`test_version:` (networks are kept) or " if set(different) == {"test"} else ""
         raise PipelineError(
