@@ -33,7 +33,7 @@ class Comparisons:
     @cached_property
     def needed(self) -> list[str]:
         """The files that say of each unknown folder that it holds what its artifact lists."""
-        return [self._file(data) for data in self._there.values() if not self._is_known(data)]
+        return [self.file(data) for data in self.there.values() if not self._is_known(data)]
 
     def before(self, spec: Spec) -> list[str]:
         """Those that a job waits for: also where an artifact lacks its files' digests."""
@@ -44,14 +44,14 @@ class Comparisons:
     def _waits(self) -> dict[str, list[str]]:
         """What the jobs wait for that look at each data set, by its artifact's folder."""
         return {
-            name: [self._file(data)]
-            for name, data in self._there.items()
+            name: [self.file(data)]
+            for name, data in self.there.items()
             if origins.root(data).exists()
             and not (self._is_known(data) and origins.is_digested(self.plan.artifacts / name))
         }
 
     @cached_property
-    def _there(self) -> dict[str, Data]:
+    def there(self) -> dict[str, Data]:
         """The data sets that are there, by their artifacts' folders."""
         nodes = self.plan.nodes
         return {
@@ -63,9 +63,9 @@ class Comparisons:
     def _is_known(self, data: Data) -> bool:
         name = paths.folder(data)
         known = origins.is_known(self.plan.artifacts / name, data, self.parts[name])
-        return known or Path(self._file(data)).exists()
+        return known or Path(self.file(data)).exists()
 
-    def _file(self, data: Data) -> str:
+    def file(self, data: Data) -> str:
         """Where it is written down: in frozen mode, artifacts may be read-only."""
         name = paths.folder(data)
         return f"{self.root}/{name}/{origins.name(data, self.parts[name])}"
