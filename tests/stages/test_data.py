@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline import registry
 from pipeline.cache import files, manifests, origins, paths, payloads
 from pipeline.cache.specs import Data
-from pipeline.datasets import StreamedDataset
+from pipeline.datasets import StreamedDataset, imagefolder
 from pipeline.errors import PipelineError
 from pipeline.running.job import Job
 from pipeline.running.switches import Switches
@@ -213,6 +213,41 @@ def test_pictures_that_were_made_white_are_refused(
     forget_digests(folder)
     with pytest.raises(PipelineError, match=r"x-ray.png: 16-bit greyscale.*raise `version:`"):
         data.confirm(spec(root), job(spec(root)))
+
+
+def test_a_broken_test_file_of_an_older_artifact_costs_no_training(
+    make_folder: MakeFolder, make: Callable[[Data], Path], job: Callable[[Data], Job]
+) -> None:
+    root = make_folder()
+    file = root / "val" / "class0" / "1.jpg"
+    good = file.read_bytes()
+    folder = make(spec(root))
+    # Version 0.2.0 listed the broken file and decoded none.
+    file.write_bytes(good[:300])
+    payloads.save_dataset(folder / "images.safetensors", imagefolder.load(root))
+    forget_digests(folder)
+    with pytest.raises(PipelineError, match=f"^1 file cannot be used, such as {file}: "):
+        data.confirm(spec(root), job(spec(root)))
+    file.write_bytes(good)
+    with pytest.raises(PipelineError, match=r"1 of 6 test files are others.*`test_version:`"):
+        data.confirm(spec(root), job(spec(root)))
+    # Then networks are trained with the first version, and judged on the second.
+    data.confirm(spec(root), job(spec(root)), ("train",))
+    make(spec(root, test_version=2))
+
+
+def test_a_plugin_that_reads_elsewhere_is_told_so(
+    tmp_path: Path, make_folder: MakeFolder, make: Callable[[Data], Path]
+) -> None:
+    root = make_folder()
+    (tmp_path / "mine.py").write_text(
+        "from pathlib import Path\n"
+        "from pipeline.datasets.shared.folders import read\n"
+        f"def load(path=None):\n    return read(Path({str(root)!r}))\n"
+    )
+    registry.use_plugins([tmp_path / "mine.py"])
+    with pytest.raises(PipelineError, match=f"give `path: {root}` in the study"):
+        make(Data("mine"))
 
 
 def test_test_files_alone_may_be_replaced(

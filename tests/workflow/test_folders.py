@@ -75,6 +75,7 @@ def test_a_folder_that_was_exchanged_in_its_place_is_noticed(made: Project, tmp_
     assert "label:" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_frozen_needs_no_folder_but_believes_no_other(made: Project, tmp_path: Path) -> None:
     project = made.copy(tmp_path / "project")
     frozen = ("--config", "frozen=true", "output=mine")
@@ -86,6 +87,7 @@ def test_frozen_needs_no_folder_but_believes_no_other(made: Project, tmp_path: P
     assert not (project.folder / "mine" / "studies" / "b" / "results.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_artifact_of_an_older_version_gets_its_digests(made: Project, tmp_path: Path) -> None:
     project = made.copy(tmp_path / "project")
     (folder,) = (project.artifacts / "pets").glob("data~*")

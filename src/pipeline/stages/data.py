@@ -34,6 +34,7 @@ def run(spec: specs.Data, job: Job) -> None:
     origin = origins.name(spec)
     dataset = _read(spec)
     if isinstance(dataset, StreamedDataset):
+        _refuse_another_root(spec, dataset)
         notes = inspection.Notes(job.path(NOTES))
         dataset = _inspected(dataset, job, notes)
         _refuse_other_training_files(spec, dataset, job)
@@ -79,17 +80,17 @@ def compare(spec: specs.Data, job: Job, parts: tuple[str, ...] = origins.PARTS) 
         before = next((Path(place) for place in others if Path(place).is_dir()), None)
         if before is None:
             _compare(spec, stored, parts, job, others)
-        stored = _with_digests(replace(stored, root=before or root), job)
+        stored = _with_digests(replace(stored, root=before or root), job, parts)
     _compare(spec, stored, parts, job, others)
     say(f"{root} holds what {job.folder} was read from")
 
 
-def _with_digests(stored: StreamedDataset, job: Job) -> StreamedDataset:
+def _with_digests(stored: StreamedDataset, job: Job, parts: tuple[str, ...]) -> StreamedDataset:
     """A data set of a version that kept no digests, with them."""
     if job.switches.frozen:  # nothing is written beside artifacts
-        return _inspected(stored, job, None, by_old_code=True)
+        return _inspected(stored, job, None, parts, by_old_code=True)
     notes = inspection.Notes(job.path(NOTES))
-    stored = _inspected(stored, job, notes, by_old_code=True)
+    stored = _inspected(stored, job, notes, parts, by_old_code=True)
     _save_digests(stored, job.folder)
     notes.delete()
     return stored
@@ -112,9 +113,17 @@ def _read(spec: specs.Data) -> AnyDataset:
 
 
 def _inspected(
-    dataset: StreamedDataset, job: Job, notes: inspection.Notes | None, *, by_old_code: bool = False
+    dataset: StreamedDataset,
+    job: Job,
+    notes: inspection.Notes | None,
+    parts: tuple[str, ...] = origins.PARTS,
+    *,
+    by_old_code: bool = False,
 ) -> StreamedDataset:
-    """The same data set with the digest of every file, each of which was decoded."""
+    """The same data set with the digest of every file, each of which was decoded.
+
+    Faults are told of the `parts` that matter; elsewhere, a file with a fault has no digest.
+    """
     decode = decoder(dataset.decoder, orient=dataset.orient)
     if by_old_code:
         decode = refusing_wide(decode)
@@ -125,12 +134,23 @@ def _inspected(
         digests, wrong = inspection.inspect(
             dataset.root, part, what, decode=decode, threads=job.readers, notes=notes
         )
-        faulty.extend(f"{dataset.root / part.name(row)}: {why}" for row, why in wrong.items())
+        if name in parts:
+            faulty.extend(f"{dataset.root / part.name(row)}: {why}" for row, why in wrong.items())
         return replace(part, digests=digests)
 
     found = replace(dataset, train=read("train", dataset.train), test=read("test", dataset.test))
     inspection.refuse(faulty, job.path(REPORT))
     return found
+
+
+def _refuse_another_root(spec: specs.Data, dataset: StreamedDataset) -> None:
+    """Raise PipelineError where later stages would look for the files elsewhere."""
+    root = origins.root(spec)
+    if os.path.realpath(dataset.root) != os.path.realpath(root):
+        raise PipelineError(
+            f"{spec.dataset}: `load` read {dataset.root}, but later stages look into {root}; give "
+            f"`path: {dataset.root}` in the study"
+        )
 
 
 def _save_digests(dataset: StreamedDataset, folder: Path) -> None:

@@ -61,7 +61,10 @@ def _of_files(one: ImageFiles, other: ImageFiles, root: Path, what: str, threads
         return f"{len(labelled):,} {what} files are of another class, such as {labelled[0]}"
     changed = {name for name in here if here[name] != there[name]}
     if not changed and one.digests is not None:
-        digests, faults = inspect(root, one, f"{what} files", decode=None, threads=threads)
+        digests = other.digests
+        faults: dict[int, str] = {}
+        if digests is None or not torch.equal(one.names, other.names):
+            digests, faults = inspect(root, one, f"{what} files", decode=None, threads=threads)
         rows = (digests != one.digests).any(dim=1).nonzero().flatten().tolist()
         changed = {one.name(row) for row in {*rows, *faults}}
     if changed:
