@@ -1,21 +1,20 @@
 """``verify``: whether artifacts are the files that were written, and made from these parents."""
 
 import argparse
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.cache import manifests, origins, paths
+from pipeline.cache import manifests, paths
 from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
-from pipeline.cache.specs import STAGES, Data
+from pipeline.cache.specs import STAGES
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.commands.folders import compared
 from pipeline.errors import PipelineError
 from pipeline.progress import say
-from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 
 
@@ -40,14 +39,17 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
+    if not root.is_dir():
+        raise PipelineError(f"{root}: there is no such folder")
     plans = [load_plan(study, root) for study in arguments.studies]
     if arguments.data and not plans:
         raise PipelineError("verify --data: name the STUDY that says where the data are")
-    used = {name for plan in plans for name in plan.nodes}
-    folders = {str(folder.relative_to(root)): folder for folder in manifests.folders(root)}
-    chosen = [name for name in folders if name in used or not arguments.studies]
+    chosen = list(_there(root, plans))
+    lost = [name for plan in plans for name in plan.missing() if not (root / name).exists()]
+    for name in dict.fromkeys(lost):
+        say(f"{root / name}: planned and not there")
     check = Check(root)
-    problems = 0
+    problems = len(set(lost))
     for name in tqdm(chosen, "verify", leave=False, disable=None):
         for problem in check(name):
             say(f"{root / name}: {problem}")
@@ -60,30 +62,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def compared(plans: Iterable[Plan], remarks: Counter[str]) -> Iterator[str]:
-    """The problems of the folders that studies name, all of whose files are read."""
-    from pipeline.running.job import Job
-    from pipeline.stages import data
-
-    done: set[tuple[str, Path]] = set()
-    for plan in plans:
-        for name, parts in Comparisons(plan).parts.items():
-            spec, folder = plan.nodes[name], plan.artifacts / name
-            assert isinstance(spec, Data)
-            root = origins.root(spec)
-            if (name, root) in done or not manifests.is_finished(folder, spec):
-                continue
-            done.add((name, root))
-            if not root.exists():
-                remarks["without a folder to compare"] += 1
-                continue
-            try:
-                job = Job(spec, plan.switches, readers=os.cpu_count() or 1)
-                data.compare(spec, job, parts)
-                origins.record(folder / origins.name(spec, parts), root, parts)
-                remarks["compared with the files of its folder"] += 1
-            except PipelineError as error:
-                yield str(error)
+def _there(root: Path, plans: list[Plan]) -> Iterator[str]:
+    """The names of the artifacts that are there; with plans, of those that they use."""
+    if not plans:
+        yield from (str(folder.relative_to(root)) for folder in manifests.folders(root))
+    for name in dict.fromkeys(name for plan in plans for name in plan.nodes):
+        if (root / name).is_dir():
+            yield name
 
 
 class Check:

@@ -33,10 +33,16 @@ S = TypeVar("S")
 
 
 class Read(NamedTuple):
-    """A file that was read: its SHA-256, or what is wrong with it."""
+    """A file that was read: its SHA-256 or what is wrong with it, and which file it was if new."""
 
-    digest: bytes
+    digest: bytes = b""
     fault: str = ""
+    file: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is to be noted."""
+        return self.file is not None
 
 
 class Notes:
@@ -58,9 +64,9 @@ class Notes:
         """What is noted of a file."""
         return self._known.get(file)
 
-    def add(self, found: Iterable[tuple[int, bytes]]) -> None:
+    def add(self, found: Iterable[Read]) -> None:
         """Note files."""
-        rows = [(file, np.frombuffer(digest, np.uint8)) for file, digest in found]
+        rows = [(each.file, np.frombuffer(each.digest, np.uint8)) for each in found]
         with self.path.open("ab") as notes:
             notes.write(np.array(rows, RECORD).tobytes())
 
@@ -94,29 +100,22 @@ def inspect(
     digests = np.zeros((len(files), 32), np.uint8)
     faults: dict[int, str] = {}
 
-    def read(rows: range) -> list[tuple[int, Read, bool]]:
-        found = []
-        for row in rows:
-            path = root / files.name(row)
-            file = _which(path, files.name(row))
-            known = notes.get(file) if notes and file is not None else None
-            done = Read(known) if known else _read(path, int(files.sizes[row]), decode)
-            found.append((file or 0, done, known is None))
-        return found
+    def read(rows: range) -> list[Read]:
+        return [_read(root, files, row, decode, notes) for row in rows]
 
-    chunks = [range(start, min(start + CHUNK, len(files))) for start in range(0, len(files), CHUNK)]
-    finished = track(_in_threads(read, chunks, threads), f"{CHUNK} {what} read", len(chunks))
-    for rows, found in zip(chunks, finished, strict=True):
-        new = []
-        for row, (file, done, is_new) in zip(rows, found, strict=True):
-            if done.fault:
-                faults[row] = done.fault
-                continue
+    def noted() -> Iterator[Read]:
+        chunks = (range(start, min(start + CHUNK, len(files)))
+                  for start in range(0, len(files), CHUNK))  # fmt: skip
+        for found in _in_threads(read, chunks, threads):
+            if notes and (new := [each for each in found if each.is_new]):
+                notes.add(new)
+            yield from found
+
+    for row, done in enumerate(track(noted(), what, len(files))):
+        if done.fault:
+            faults[row] = done.fault
+        else:
             digests[row] = np.frombuffer(done.digest, np.uint8)
-            if is_new:
-                new.append((file, done.digest))
-        if notes and new:
-            notes.add(new)
     return torch.from_numpy(digests), faults
 
 
@@ -131,21 +130,28 @@ def _which(path: Path, name: str) -> int | None:
     return int.from_bytes(digest, "little")
 
 
-def _read(path: Path, size: int, decode: Decoder | None) -> Read:
+def _read(
+    root: Path, files: ImageFiles, row: int, decode: Decoder | None, notes: Notes | None
+) -> Read:
+    name = files.name(row)
+    path = root / name
+    file = _which(path, name) if notes else None
+    if notes and file is not None and (known := notes.get(file)):
+        return Read(known)
     try:
         content = path.read_bytes()
     except OSError as error:
-        return Read(b"", error.strerror or str(error))
+        return Read(fault=error.strerror or str(error))
     if not content:
-        return Read(b"", "an empty file")
-    if len(content) != size:
-        return Read(b"", f"{len(content)} bytes, not {size}")
+        return Read(fault="an empty file")
+    if len(content) != (size := int(files.sizes[row])):
+        return Read(fault=f"{len(content)} bytes, not {size}")
     if decode is not None:
         try:
             decode(content)
         except Exception as error:  # decoders raise all sorts
-            return Read(b"", reason(error))
-    return Read(hashlib.sha256(content).digest())
+            return Read(fault=reason(error))
+    return Read(hashlib.sha256(content).digest(), file=file)
 
 
 def _in_threads(function: Callable[[T], S], items: Iterable[T], threads: int) -> Iterator[S]:
