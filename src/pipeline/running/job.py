@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import code_identity, manifests, paths, specs
+from pipeline.cache import code_identity, manifests, origins, paths, specs
 from pipeline.cache.files import sha256
 from pipeline.cache.graph import ancestors
 from pipeline.engine import Engine, Run
@@ -41,6 +41,7 @@ class Job:
     switches: Switches = field(default_factory=Switches)
     device: str = "cpu"
     threads: int = 1
+    readers: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -99,7 +100,7 @@ def main() -> None:
         print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
+        sys.exit(f"{stage}: {error.filename or 'a file'}: {error.strerror or error}")
     # All files are written and renamed by now; taking torch apart would cost a fifth of its import.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -112,6 +113,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--readers", type=int, default=1, help="image files read at a time")
+    parser.add_argument("--origin", default="", help="note here that a data set's folder fits")
+    parser.add_argument("--parts", nargs="+", default=origins.PARTS, help="its sets that matter")
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
 
@@ -120,13 +124,15 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(spec, Switches.from_arguments(arguments), threads=arguments.threads)
-    switches = job.switches
+    switches = Switches.from_arguments(arguments)
+    job = Job(spec, switches, threads=arguments.threads, readers=arguments.readers)
     if _is_there(job):
+        _compare_folder(job, arguments)
         return
     job.folder.mkdir(parents=True, exist_ok=True)
     with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
+            _compare_folder(job, arguments)
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
@@ -184,6 +190,15 @@ def _is_there(job: Job) -> bool:
         print(f"{job.folder} is there already")
         return True
     return False
+
+
+def _compare_folder(job: Job, arguments: argparse.Namespace) -> None:
+    """See that a data set's artifact, which is there, is of the folder that the study names."""
+    spec, origin = job.spec, arguments.origin
+    if isinstance(spec, specs.Data) and (origin or not origins.is_known(job.folder, spec)):
+        module = _import_quickly("pipeline.stages.data", arguments.threads)
+        with failure.noted(job.folder):
+            module.confirm(spec, job, tuple(arguments.parts), Path(origin) if origin else None)
 
 
 def _import_quickly(name: str, threads: int) -> Any:
