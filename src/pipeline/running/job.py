@@ -145,7 +145,14 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
         with failure.noted(job.folder):
             module.run(spec, job)
             loading.check()
-        provenance.write(job, time.monotonic() - begun)
+        provenance.write(
+            job.folder,
+            spec,
+            switches,
+            device=job.device,
+            threads=job.threads,
+            seconds=time.monotonic() - begun,
+        )
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
 
