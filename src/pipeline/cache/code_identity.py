@@ -131,7 +131,21 @@ def reached(root: Path) -> frozenset[Path]:
 def _imports(file: Path) -> tuple[Path, ...]:
     folders = () if file.is_relative_to(PACKAGE) else (file.parent,)
     names = _imported_names(syntax_tree(file))
-    return tuple(source for name in names for source in _sources(name, folders))
+    imported = [source for name in names for source in _sources(name, folders)]
+    return (*imported, *_found(file))
+
+
+def _found(file: Path) -> Iterator[Path]:
+    """The modules of a package that define the function which its ``FINDS`` names."""
+    for node in syntax_tree(file).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="FINDS")], value=ast.Constant(value=str(name))):
+                for beside in sorted(file.parent.glob("[!_]*.py")):
+                    body = syntax_tree(beside).body
+                    if any(
+                        isinstance(each, ast.FunctionDef) and each.name == name for each in body
+                    ):
+                        yield beside
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
