@@ -8,7 +8,6 @@ import pandas as pd
 from pipeline.report.results import COLUMNS, PRINTED, SHOWN, in_order
 from pipeline.study import REPEATS
 
-
 # Files beside this one that it reads.
 DATA_FILES = ("published/*.csv",)
 
