@@ -52,7 +52,7 @@ class Page:
     """A page that grows, and the files that it shows.
 
     Args:
-        folder: is made if need be.
+        folder: is made if it is not there.
         formats: of the figures, at least one of svg, png and pdf.
         dpi: the resolution of PNG figures.
     """

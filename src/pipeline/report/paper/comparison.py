@@ -69,7 +69,7 @@ def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Tabl
 
 
 def report(found: Sequence[Table]) -> str:
-    """The tables of :func:`tables` on a page, after what is to be known of them."""
+    """The tables of :func:`tables` on a page, after how to read them."""
     parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
     return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
 
