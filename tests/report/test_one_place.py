@@ -53,7 +53,7 @@ DRAW = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from pipeline.cache import code_identity, files
+from pipeline.cache import closure, code_identity, files
 from pipeline.cache.specs import Score
 from pipeline.metrics.scoring import score
 from pipeline.report.page import write
@@ -74,7 +74,7 @@ for pruner, sparsity in (("none", 0.0), ("l1", 0.5)):
                               sparsity=sparsity, uncertainty="msp", score=Score((), "msp"))
     found.append(Scores(combination, folder))
 write(found, Path("drawn"), **study.figures)
-reached = code_identity.reached(code_identity.find("stages.plot").file)
+reached = closure.reached(code_identity.find("stages.plot").file)
 print(json.dumps([str(file) for file in reached]))
 """
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cache import files, paths
 from pipeline.errors import PipelineError
 from pipeline.report import drawn, page
 from pipeline.running.plan import Plan
@@ -13,7 +14,7 @@ from pipeline.stages import plot
 
 STUDY = {
     "study": "tiny", "datasets": ["digits"], "architectures": ["resnet18"], "pruners": ["l1"],
-    "sparsities": [0.5], "uncertainties": ["msp"],
+    "sparsities": [0.5], "uncertainties": ["ensemble"], "ensemble_size": 2,
 }  # fmt: skip
 
 HOLD = """
@@ -60,7 +61,7 @@ def test_what_was_edited_since_is_drawn_again(plan: Plan) -> None:
     plot.run(plan)
     (plan.study_folder / "results.csv").write_text("edited")
     plot.run(plan)
-    assert (plan.study_folder / "results.csv").read_text() == "{}"
+    assert (plan.study_folder / "results.csv").read_text() == "{'notes': []}"
 
 
 def test_while_another_study_is_drawn_this_one_is_refused_and_touches_nothing(plan: Plan) -> None:
@@ -76,3 +77,14 @@ def test_while_another_study_is_drawn_this_one_is_refused_and_touches_nothing(pl
         holder.communicate("")
     assert drawn.check(other.marker)
     assert not plan.marker.exists()
+
+
+def test_artifacts_of_different_versions_are_told(plan: Plan) -> None:
+    versions = iter(["2.6", "2.7"])
+    for folder, spec in plan.nodes.items():
+        if spec.stage == "train":
+            content = {"versions": {"torch": next(versions)}}
+            files.write_json(plan.root("train") / folder / paths.PROVENANCE, content)
+    plot.run(plan)
+    drawn_with = (plan.study_folder / "results.csv").read_text()
+    assert "- made with different versions of torch: 2.6 (1), 2.7 (1)" in drawn_with

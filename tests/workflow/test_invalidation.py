@@ -324,8 +324,8 @@ def test_artifacts_may_be_copied(project: Project) -> None:
             'MODELS = "member"\nEDITED = True',
             DRAW + jobs("score digits/resnet18/msp{,/l1-0.5,/resrep-0.5}"),
         ),
-        ("figures/style.py", "SETTINGS: Any", "EDITED = True\nSETTINGS: Any", DRAW),
-        ("tables.py", "def sizes(", "EDITED = True\n\n\ndef sizes(", DRAW),
+        ("report/style.py", "SETTINGS: Any", "EDITED = True\nSETTINGS: Any", DRAW),
+        ("report/tables/sizes.py", "def sizes(", "EDITED = True\n\n\ndef sizes(", DRAW),
         ("job.py", "INTERRUPTED = 75", "EDITED = True\nINTERRUPTED = 75", NOTHING),
         (
             "training.py",

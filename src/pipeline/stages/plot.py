@@ -8,7 +8,7 @@ from pipeline.cache.lineage import Lineage
 from pipeline.errors import PipelineError
 from pipeline.report import drawn, page
 from pipeline.report.results import Scores
-from pipeline.running import locks
+from pipeline.running import locks, provenance
 from pipeline.running.plan import Plan
 
 # What an earlier drawing may have left that this one has not.
@@ -31,12 +31,21 @@ def run(plan: Plan) -> list[Path]:
             return drawn.check(marker)
         for old in folder.glob(".plot~*"):
             old.unlink()
-        written = page.write(_scores(plan), folder, **plan.study.figures)
+        notes = _versions(plan)
+        written = page.write(_scores(plan), folder, notes=notes, **plan.study.figures)
         for kind in KINDS:
             for file in set(folder.glob(kind)) - set(written):
                 file.unlink()
         drawn.sign(marker, written)
     return written
+
+
+def _versions(plan: Plan) -> list[str]:
+    """What to say where artifacts come from different versions of what computes."""
+    folders = (plan.root(spec.stage) / folder for folder, spec in plan.nodes.items())
+    found = [f"- {line}" for line in provenance.differing_versions(folders)]
+    intro = "**The artifacts of this study were not all made alike**, which can change numbers:"
+    return ["\n".join([intro, "", *found])] if found else []
 
 
 def _scores(plan: Plan) -> list[Scores]:
