@@ -326,9 +326,9 @@ def test_artifacts_may_be_copied(project: Project) -> None:
         ),
         ("report/style.py", "SETTINGS: Any", "EDITED = True\nSETTINGS: Any", DRAW),
         ("report/tables/sizes.py", "def sizes(", "EDITED = True\n\n\ndef sizes(", DRAW),
-        ("job.py", "INTERRUPTED = 75", "EDITED = True\nINTERRUPTED = 75", NOTHING),
+        ("running/job.py", "INTERRUPTED = 75", "EDITED = True\nINTERRUPTED = 75", NOTHING),
         (
-            "training.py",
+            "engine/training.py",
             "def fit(",
             "EDITED = True\n\n\ndef fit(",
             EVERYTHING - jobs("read digits"),
@@ -357,7 +357,7 @@ def test_an_edit_declared_harmless_is(project: Project) -> None:
     edits = {
         "pruning/l1.py": "def scores(",
         "metrics/calibration.py": "def ece(",
-        "figures/style.py": "SETTINGS: Any",
+        "report/style.py": "SETTINGS: Any",
     }
     for file, definition in edits.items():
         project.edit(file, definition, f"EDITED = True\n{definition}")
