@@ -7,13 +7,11 @@ parents against their manifests, computes, and writes the manifest last.
 
 import argparse
 import contextlib
-import fcntl
 import gc
 import hashlib
 import importlib
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ from pipeline.cache.graph import ancestors
 from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import failure, gpu, loading, provenance
+from pipeline.running import failure, gpu, loading, locks, provenance
 from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
@@ -130,7 +128,7 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
         _compare_folder(job, arguments)
         return
     job.folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
+    with locks.only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
             _compare_folder(job, arguments)
             return
@@ -211,38 +209,6 @@ def _import_quickly(name: str, threads: int) -> Any:
     if torch is not None:
         torch.set_num_threads(threads)
     return module
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold an artifact's lock: two processes must not train one model."""
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise PipelineError(
-                f"{path.parent} is being made by {holder}; wait for it, or stop it and run "
-                "snakemake again"
-            ) from None
-        except OSError as error:
-            raise PipelineError(
-                f"{path}: this file system has no locks ({error.strerror}), so two jobs could make "
-                "one artifact at once; mount it with locks, or keep artifacts elsewhere: "
-                "snakemake --config artifacts=PATH"
-            ) from None
-        lock.truncate(0)
-        lock.write(_whoami())
-        lock.flush()
-        yield
-
-
-def _whoami() -> str:
-    """This process as a user can find it."""
-    cluster_job = os.environ.get("SLURM_JOB_ID")
-    within = f"SLURM job {cluster_job}, " if cluster_job else ""
-    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:

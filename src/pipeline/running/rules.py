@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -173,15 +174,19 @@ class Rules:
 
     @property
     def report(self) -> list[str]:
-        """What the study is drawn into, and scores that were deleted since.
+        """The marker that the study is drawn, and scores that were deleted since.
 
         Snakemake takes what is drawn for up to date, whether or not that which it was drawn from is
-        still there.
+        still there. A marker without the table of all numbers is deleted: it is not true.
         """
         plan = self.plan
-        scores = [each.score for each in plan.combinations] if paths.exists(plan.marker) else []
+        numbers, marker = plan.report_files
+        if not paths.exists(numbers):
+            with suppress(OSError):
+                marker.unlink(missing_ok=True)
+        scores = [each.score for each in plan.combinations] if paths.exists(marker) else []
         deleted = [spec for spec in scores if not plan.is_there(spec)]
-        return [*map(str, plan.report_files), *plan.files_of(deleted), *self._comparisons.needed]
+        return [str(marker), *plan.files_of(deleted), *self._comparisons.needed]
 
     @property
     def scores(self) -> list[str]:
