@@ -54,6 +54,8 @@ def test_a_finished_artifact_is_complete(root: Path) -> None:
     }  # fmt: skip
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["wall_seconds"] > 0
+    assert provenance["cpu_seconds"] > 0
+    assert set(provenance["code"]) == {"stages.data", "datasets.digits"}
     assert provenance["versions"]["torch"]
 
 

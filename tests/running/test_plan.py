@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support import TINY
 
+from pipeline.cache import paths
 from pipeline.cache.specs import Finetune, Infer, Spec
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
@@ -66,6 +67,22 @@ def test_what_is_asked_for(plan: Plan) -> None:
     lost = plan.files(plan.combinations[4].score)
     Path(lost[1]).unlink()
     assert rules.report == [*drawn, *lost]
+
+
+def test_what_cannot_be_looked_at_is_not_missing(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str | Path, **_: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    infer, rules = only(plan, Infer), Rules(plan)
+    assert not plan.is_there(infer)
+    with monkeypatch.context() as patch:
+        patch.setattr(paths.os, "stat", refuse)
+        with pytest.raises(PipelineError, match=r"predictions\.safetensors: Permission denied$"):
+            plan.is_there(infer)
+        with pytest.raises(PipelineError, match=r"Permission denied$"):
+            rules.refuse([], [])
 
 
 def test_places(plan: Plan) -> None:

@@ -15,6 +15,7 @@ from pipeline.commands.common import Commands, counted, load_plan, stage_of
 from pipeline.commands.folders import compared
 from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running import provenance
 from pipeline.running.plan import Plan
 
 
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
     if not root.is_dir():
-        raise PipelineError(f"{root}: there is no such folder")
+        raise PipelineError(f"{root}: there is no such folder; name it with --artifacts DIR")
     plans = [load_plan(study, root) for study in arguments.studies]
     if arguments.data and not plans:
         raise PipelineError("verify --data: name the STUDY that says where the data are")
@@ -54,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in check(name):
             say(f"{root / name}: {problem}")
             problems += 1
+    for line in provenance.differing_versions(root / name for name in chosen):
+        print(line)
     for problem in compared(plans, check.remarks) if arguments.data else ():
         say(problem)
         problems += 1

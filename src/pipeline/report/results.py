@@ -20,6 +20,9 @@ import pandas as pd
 from pipeline.cache import files
 from pipeline.errors import PipelineError
 
+# The paper's printed numbers; the digest of the code covers them.
+DATA_FILES = ("paper/published/*.csv",)
+
 UNPRUNED = "none"
 PRINTED = "printed"
 

@@ -13,24 +13,21 @@ import hashlib
 import importlib
 import json
 import os
-import platform
-import resource
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import code_identity, files, manifests, origins, paths, specs
+from pipeline.cache import code_identity, manifests, origins, paths, specs
 from pipeline.cache.files import sha256
+from pipeline.cache.graph import ancestors
 from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import failure, gpu
+from pipeline.running import failure, gpu, loading, provenance
 from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
@@ -68,7 +65,7 @@ class Job:
         Two digests of code can go by one identity, and a parent that was made again on a GPU can
         have other bits: the fingerprint tells neither apart, and a training must not mix them.
         """
-        digests = [code_identity.digest(unit) for unit in self.spec.units()]
+        digests = [code_identity.digest(unit) for unit in units(self.spec)]
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -89,6 +86,7 @@ class Job:
 def main() -> None:
     """Make the artifact that the command line says; a PipelineError ends it in one line."""
     arguments = _arguments()
+    loading.begin()
     os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
     stage = "job"
     try:
@@ -102,7 +100,7 @@ def main() -> None:
         print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
+        sys.exit(f"{stage}: {error.filename or 'a file'}: {error.strerror or error}")
     # All files are written and renamed by now; taking torch apart would cost a fifth of its import.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -138,6 +136,7 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
+        loading.cover(units(spec), [switches.artifacts, switches.results, *_given_files(spec)])
         module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
         if spec.uses_gpu and switches.device == "auto":
             job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
@@ -145,9 +144,25 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
         stack.enter_context(gpu.memory_errors(job.device, switches.jobs_per_gpu))
         with failure.noted(job.folder):
             module.run(spec, job)
-        _write_provenance(job, time.monotonic() - begun)
+            loading.check()
+        provenance.write(job, time.monotonic() - begun)
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
+
+
+def units(spec: specs.Spec) -> list[str]:
+    """The units of code of a spec and of all that it is made from, sorted."""
+    return sorted({unit for each in ancestors([spec]).values() for unit in each.units()})
+
+
+def _given_files(spec: specs.Spec) -> Iterator[str]:
+    """What a study names by its path, whose content is checked elsewhere, and where data are."""
+    yield "data"
+    for each in ancestors([spec]).values():
+        if isinstance(each, specs.Data):
+            yield from (str(value) for name, value in each.access if name == "path")
+        elif isinstance(each, specs.Train) and each.init_path:
+            yield each.init_path
 
 
 def read_spec(text: str) -> specs.Spec:
@@ -227,46 +242,3 @@ def _sign(job: Job) -> None:
     files = {name: sha256(job.path(name)) for name in job.spec.payload}
     manifest = manifests.Manifest(job.spec.fingerprint, job.spec.to_json(), files, job.parents)
     manifest.write(job.folder)
-
-
-def _write_provenance(job: Job, seconds: float) -> None:
-    """How it was made: nothing reads this to decide anything."""
-    packages = ("torch", "torchvision", "numpy", "safetensors", "torch-pruning", "scikit-learn")
-    provenance = {
-        "wall_seconds": round(seconds, 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "host": socket.gethostname(),
-        **_device(job),
-        "threads": job.threads,
-        "engine": str(job.engine) or "default",
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in packages},
-        "commit": _commit(),
-    }
-    files.write_json(job.path(paths.PROVENANCE), provenance)
-
-
-def _device(job: Job) -> dict[str, Any]:
-    if job.device == "cpu":
-        return {"device": platform.processor() or platform.machine()}
-    cuda = sys.modules["torch"].cuda
-    return {
-        "device": cuda.get_device_name(),
-        "jobs_per_gpu": job.switches.jobs_per_gpu,
-        "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
-    }
-
-
-def _version(name: str) -> str | None:
-    with contextlib.suppress(ImportError):
-        return version(name)
-    return None
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--verify", "--quiet", "HEAD"]
-    with contextlib.suppress(OSError):
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        return found.stdout.strip() or None
-    return None

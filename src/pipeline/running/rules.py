@@ -114,12 +114,12 @@ class Rules:
         It is one parameter, and put together here, since Snakemake takes longer for each.
         """
         script = shlex.join([self.python, str(SCRIPTS / "stage.py")])
-        arguments = self.arguments()
+        more = f" {arguments}" if (arguments := self.arguments()) else ""
 
         def command(wildcards: Any) -> str:
             content = self._spec(_folder(stage, wildcards)).to_json()
             spec = shlex.quote(json.dumps(content, separators=(",", ":")))
-            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint} {arguments}"
+            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint}{more}"
 
         return command
 
@@ -129,10 +129,14 @@ class Rules:
         words = ["--plugins", *map(str, plugins)] if plugins else []
         return shlex.join([*self.plan.switches.arguments(), *words])
 
-    def drawing_command(self) -> str:
-        """The command that draws the study."""
+    def drawing_command(self) -> Callable[[Any], str]:
+        """A function from no wildcards to the command that draws the study.
+
+        In text, Snakemake would take what is between braces for wildcards.
+        """
         script = [self.python, str(SCRIPTS / "plot.py")]
-        return shlex.join([*script, "--study", self.plan.json, "--marker", str(self.plan.marker)])
+        words = [*script, "--study", self.plan.json, "--marker", str(self.plan.marker)]
+        return lambda wildcards: shlex.join(words)
 
     def _spec(self, folder: str) -> Spec:
         if folder not in self.plan.nodes:
@@ -175,7 +179,7 @@ class Rules:
         still there.
         """
         plan = self.plan
-        scores = [each.score for each in plan.combinations] if plan.marker.exists() else []
+        scores = [each.score for each in plan.combinations] if paths.exists(plan.marker) else []
         deleted = [spec for spec in scores if not plan.is_there(spec)]
         return [*map(str, plan.report_files), *plan.files_of(deleted), *self._comparisons.needed]
 
@@ -212,10 +216,17 @@ class Rules:
         return target not in (*TARGETS, *STAGES) and bool(self.at(target))
 
     def refuse(self, targets: Iterable[str], forced: Iterable[str]) -> None:
-        """Raise PipelineError where what the command line asks for would mislead.
+        """Raise PipelineError where what Snakemake finds or is asked for would mislead it.
 
         A forced job would leave at once, and would hide from Snakemake what is missing after it.
+        What cannot be looked at would count as missing.
         """
+        self.plan.missing()
+        if {"{", "}"}.intersection(str(SCRIPTS)):
+            raise PipelineError(
+                f"{SCRIPTS.parents[1]}: Snakemake takes braces in the project's path for "
+                "wildcards; move or rename it"
+            )
         for target in targets:
             if target in STAGES and self.at(target):
                 raise PipelineError(

@@ -38,6 +38,7 @@ def validated(content: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_infinite(str(key), value)
     for error in sorted(validator.iter_errors(found), key=lambda each: list(map(str, each.path))):
         raise PipelineError(_explain(error))
+    _check_metrics(found)
     return found
 
 
@@ -105,3 +106,21 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     words = {"minimum": "at least", "exclusiveMinimum": "above",
              "maximum": "at most", "exclusiveMaximum": "below"}  # fmt: skip
     return " and ".join(f"{word} {schema[key]}" for key, word in words.items() if key in schema)
+
+
+def _check_metrics(content: Mapping[str, Any]) -> None:
+    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
+    wanted = content.get("figures", {}).get("metrics", [])
+    if wanted:
+        # Most studies name none, and planning starts without numpy then.
+        from pipeline.metrics import catalogue
+
+        bins = content.get("score", {}).get("bins")
+        known = [key for key in catalogue.keys(*([bins] if bins else [])) if key != "accuracy"]
+        for metric in wanted:
+            if metric == "accuracy":
+                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
+            if metric not in known:
+                raise PipelineError(
+                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )

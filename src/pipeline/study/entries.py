@@ -164,6 +164,9 @@ def _options(
         option: _checked(f"{where}.{option}", value, defaults[option])
         for option, value in sorted(options.items())
     }
+    for option, bound in registry.bounds(name).items():
+        if option in values and values[option] >= bound:
+            raise PipelineError(f"{where}.{option}: {values[option]!r} is not below {bound:g}")
     return tuple((name, value) for name, value in values.items() if value != defaults[name].default)
 
 
