@@ -161,16 +161,14 @@ class Rules:
 
         Where jobs wait for GPUs, one that runs a network gets a share of all but one, which scoring
         gets. Otherwise it is one: jobs side by side use CPUs better than threads do, and the bits
-        of a result depend on the number of threads.
+        of a result depend on the number of threads. One that reads files gets all, since nothing
+        can begin before.
         """
+        if STAGES[stage].reads_files:
+            return self.cores or 1
         if not (STAGES[stage].uses_gpu and self.jobs_on_gpus):
             return 1
         return max(1, ((self.cores or 1) - 1) // self.jobs_on_gpus)
-
-    @property
-    def readers(self) -> int:
-        """The CPUs of a job that reads the files of a data set."""
-        return self.cores or 1
 
     @property
     def report(self) -> list[str]:
