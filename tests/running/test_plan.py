@@ -59,14 +59,19 @@ def test_another_studys_artifact_is_refused(plan: Plan) -> None:
 
 
 def test_what_is_asked_for(plan: Plan) -> None:
-    drawn = ["artifacts/studies/tiny/results.csv", str(plan.marker)]
-    rules = Rules(plan)
-    assert rules.report == drawn
-    write([*drawn, *rules.scores])
-    assert rules.report == drawn
+    rules, marker = Rules(plan), str(plan.marker)
+    assert rules.report == [marker]
+    write(["artifacts/studies/tiny/results.csv", marker, *rules.scores])
+    assert rules.report == [marker]
     lost = plan.files(plan.combinations[4].score)
     Path(lost[1]).unlink()
-    assert rules.report == [*drawn, *lost]
+    assert rules.report == [marker, *lost]
+
+
+def test_a_marker_without_its_numbers_goes(plan: Plan) -> None:
+    write([str(plan.marker), *Rules(plan).scores])
+    assert Rules(plan).report == [str(plan.marker)]
+    assert not plan.marker.exists()
 
 
 def test_what_cannot_be_looked_at_is_not_missing(
