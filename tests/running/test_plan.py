@@ -59,14 +59,19 @@ def test_another_studys_artifact_is_refused(plan: Plan) -> None:
 
 
 def test_what_is_asked_for(plan: Plan) -> None:
-    drawn = ["artifacts/studies/tiny/results.csv", str(plan.marker)]
-    rules = Rules(plan)
-    assert rules.report == drawn
-    write([*drawn, *rules.scores])
-    assert rules.report == drawn
+    rules, marker = Rules(plan), str(plan.marker)
+    assert rules.report == [marker]
+    write(["artifacts/studies/tiny/results.csv", marker, *rules.scores])
+    assert rules.report == [marker]
     lost = plan.files(plan.combinations[4].score)
     Path(lost[1]).unlink()
-    assert rules.report == [*drawn, *lost]
+    assert rules.report == [marker, *lost]
+
+
+def test_a_marker_without_its_numbers_goes(plan: Plan) -> None:
+    write([str(plan.marker), *Rules(plan).scores])
+    assert Rules(plan).report == [str(plan.marker)]
+    assert not plan.marker.exists()
 
 
 def test_what_cannot_be_looked_at_is_not_missing(
@@ -99,6 +104,17 @@ def test_places(plan: Plan) -> None:
     ]
     assert rules.at(f"{PLACE}/") == rules.at(f"artifacts/{PLACE}") == rules.at(PLACE)
     assert rules.at("digits/resnet18") == rules.at("all") == rules.at("") == []
+
+
+def test_which_targets_draw(plan: Plan) -> None:
+    rules = Rules(plan)
+    drawn = str(plan.report_files[0])
+    asked = [[], ["all"], ["plot"], ["predictions", "tables"], [drawn], [f"./{drawn}"]]
+    assert not any(rules.draws(targets) for targets in asked)
+    write(plan.report_files)
+    assert all(rules.draws(targets) for targets in asked)
+    assert not rules.draws(["predictions"])
+    assert not rules.draws(["compare", PLACE])
 
 
 @pytest.mark.parametrize("root", ["artifacts", "elsewhere", "absolute"])

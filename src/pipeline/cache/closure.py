@@ -5,6 +5,10 @@ Imports are followed where they stand in the source: ``import a``, ``from .a imp
 reached in another way (`pipeline.running.loading`). What a module reads beside itself it declares:
 
     DATA_FILES = ("weights.csv", "tables/*.csv")
+
+A package that imports whatever module of its folder defines a certain function names it, too:
+
+    FINDS = "figures"
 """
 
 import ast
@@ -101,11 +105,25 @@ def _is_below(name: object) -> bool:
 def _imports(file: Path, base: Path) -> tuple[Path, ...]:
     """The files that the imports of a module run, which lies below `base`."""
     own = file.relative_to(base).parent.parts
-    return tuple(
+    imported = (
         source
         for name, relative in _imported_names(syntax_tree(file), own)
         for source in _sources(name, base, relative=relative)
     )
+    return (*imported, *_found(file))
+
+
+def _found(file: Path) -> Iterator[Path]:
+    """The modules beside a package's `file` that define the function which its ``FINDS`` names."""
+    for node in syntax_tree(file).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="FINDS")], value=ast.Constant(value=str(name))):
+                for beside in sorted(file.parent.glob("[!_]*.py")):
+                    if any(
+                        isinstance(each, ast.FunctionDef) and each.name == name
+                        for each in syntax_tree(beside).body
+                    ):
+                        yield beside
 
 
 def _imported_names(tree: ast.Module, own: tuple[str, ...]) -> Iterator[tuple[str, bool]]:

@@ -41,6 +41,7 @@ class Data(Spec):
 
     stage: ClassVar[str] = "data"
     payload: ClassVar[tuple[str, ...]] = ("images.safetensors",)
+    reads_files: ClassVar[bool] = True
     dataset: str
     label: str = ""
     version: int = 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.metrics import catalogue
 from pipeline.metrics.bootstrap import bootstrap as draw_again
 from pipeline.metrics.calibration import reliability_bins
-from pipeline.metrics.catalogue import METRICS, PROBABILITIES
+from pipeline.metrics.catalogue import BINS, METRICS, PROBABILITIES
 from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import Floats
@@ -26,7 +26,7 @@ def score(
     *,
     method: str,
     options: Mapping[str, Any],
-    bins: Sequence[int] = (15, 10),
+    bins: Sequence[int] = BINS,
     steps: int = 50,
     ties: str = "inclusive",
     bootstrap: int = 1000,

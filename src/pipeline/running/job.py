@@ -7,13 +7,11 @@ parents against their manifests, computes, and writes the manifest last.
 
 import argparse
 import contextlib
-import fcntl
 import gc
 import hashlib
 import importlib
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -27,7 +25,7 @@ from pipeline.cache.graph import ancestors
 from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import failure, gpu, loading, provenance
+from pipeline.running import failure, gpu, loading, locks, provenance
 from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
@@ -41,7 +39,6 @@ class Job:
     switches: Switches = field(default_factory=Switches)
     device: str = "cpu"
     threads: int = 1
-    readers: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -87,12 +84,13 @@ def main() -> None:
     """Make the artifact that the command line says; a PipelineError ends it in one line."""
     arguments = _arguments()
     loading.begin()
-    os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
     stage = "job"
     try:
         use_plugins(arguments.plugins)
         spec = read_spec(arguments.spec)
         stage = spec.stage
+        computing = 1 if spec.reads_files else arguments.threads
+        os.environ.setdefault("OMP_NUM_THREADS", str(computing))
         _run(spec, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
@@ -113,7 +111,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--readers", type=int, default=1, help="image files read at a time")
     parser.add_argument("--origin", default="", help="note here that a data set's folder fits")
     parser.add_argument("--parts", nargs="+", default=origins.PARTS, help="its sets that matter")
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
@@ -125,19 +122,19 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
     switches = Switches.from_arguments(arguments)
-    job = Job(spec, switches, threads=arguments.threads, readers=arguments.readers)
+    job = Job(spec, switches, threads=arguments.threads)
     if _is_there(job):
         _compare_folder(job, arguments)
         return
     job.folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
+    with locks.only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
             _compare_folder(job, arguments)
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
-        loading.cover(units(spec), [switches.artifacts, switches.results, *_given_files(spec)])
-        module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
+        _cover(job)
+        module = _import_stage(job)
         if spec.uses_gpu and switches.device == "auto":
             job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
@@ -145,7 +142,14 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
         with failure.noted(job.folder):
             module.run(spec, job)
             loading.check()
-        provenance.write(job, time.monotonic() - begun)
+        provenance.write(
+            job.folder,
+            spec,
+            switches,
+            device=job.device,
+            threads=job.threads,
+            seconds=time.monotonic() - begun,
+        )
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
 
@@ -189,9 +193,22 @@ def _compare_folder(job: Job, arguments: argparse.Namespace) -> None:
     """See that a data set's artifact, which is there, is of the folder that the study names."""
     spec, origin = job.spec, arguments.origin
     if isinstance(spec, specs.Data) and (origin or not origins.is_known(job.folder, spec)):
-        module = _import_quickly("pipeline.stages.data", arguments.threads)
+        _cover(job)
+        module = _import_stage(job)
         with failure.noted(job.folder):
             module.confirm(spec, job, tuple(arguments.parts), Path(origin) if origin else None)
+            loading.check()
+
+
+def _cover(job: Job) -> None:
+    """Refuse code that the digests do not cover, from now on."""
+    folders = (job.switches.artifacts, job.switches.results)
+    loading.cover(units(job.spec), [*folders, *_given_files(job.spec)])
+
+
+def _import_stage(job: Job) -> Any:
+    threads = 1 if job.spec.reads_files else job.threads
+    return _import_quickly(f"pipeline.stages.{job.spec.stage}", threads)
 
 
 def _import_quickly(name: str, threads: int) -> Any:
@@ -204,38 +221,6 @@ def _import_quickly(name: str, threads: int) -> Any:
     if torch is not None:
         torch.set_num_threads(threads)
     return module
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold an artifact's lock: two processes must not train one model."""
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise PipelineError(
-                f"{path.parent} is being made by {holder}; wait for it, or stop it and run "
-                "snakemake again"
-            ) from None
-        except OSError as error:
-            raise PipelineError(
-                f"{path}: this file system has no locks ({error.strerror}), so two jobs could make "
-                "one artifact at once; mount it with locks, or keep artifacts elsewhere: "
-                "snakemake --config artifacts=PATH"
-            ) from None
-        lock.truncate(0)
-        lock.write(_whoami())
-        lock.flush()
-        yield
-
-
-def _whoami() -> str:
-    """This process as a user can find it."""
-    cluster_job = os.environ.get("SLURM_JOB_ID")
-    within = f"SLURM job {cluster_job}, " if cluster_job else ""
-    return f"{within}process {os.getpid()} on {socket.gethostname()}"
 
 
 def _sign(job: Job) -> None:

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,8 +23,9 @@ from pipeline.running import gpu
 from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 
-# The rules that are no stages; all but the last two draw.
-TARGETS = ("all", "figures", "tables", "plot", "predictions", "compare")
+# The rules that are no stages: those that draw, and all.
+DRAWING = ("all", "figures", "tables", "plot")
+TARGETS = (*DRAWING, "predictions", "compare")
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -160,28 +162,30 @@ class Rules:
 
         Where jobs wait for GPUs, one that runs a network gets a share of all but one, which scoring
         gets. Otherwise it is one: jobs side by side use CPUs better than threads do, and the bits
-        of a result depend on the number of threads.
+        of a result depend on the number of threads. One that reads files gets all, since nothing
+        can begin before.
         """
+        if STAGES[stage].reads_files:
+            return self.cores or 1
         if not (STAGES[stage].uses_gpu and self.jobs_on_gpus):
             return 1
         return max(1, ((self.cores or 1) - 1) // self.jobs_on_gpus)
 
     @property
-    def readers(self) -> int:
-        """The CPUs of a job that reads the files of a data set."""
-        return self.cores or 1
-
-    @property
     def report(self) -> list[str]:
-        """What the study is drawn into, and scores that were deleted since.
+        """The marker that the study is drawn, and scores that were deleted since.
 
         Snakemake takes what is drawn for up to date, whether or not that which it was drawn from is
-        still there.
+        still there. A marker without the table of all numbers is deleted: it is not true.
         """
         plan = self.plan
-        scores = [each.score for each in plan.combinations] if paths.exists(plan.marker) else []
+        numbers, marker = plan.report_files
+        if not paths.exists(numbers):
+            with suppress(OSError):
+                marker.unlink(missing_ok=True)
+        scores = [each.score for each in plan.combinations] if paths.exists(marker) else []
         deleted = [spec for spec in scores if not plan.is_there(spec)]
-        return [*map(str, plan.report_files), *plan.files_of(deleted), *self._comparisons.needed]
+        return [str(marker), *plan.files_of(deleted), *self._comparisons.needed]
 
     @property
     def scores(self) -> list[str]:
@@ -248,7 +252,7 @@ class Rules:
 
         Without a target it makes the first rule's.
         """
-        report = {*TARGETS[:-2], *map(str, self.plan.report_files)}
+        report = {*DRAWING, *map(str, self.plan.report_files)}
         wanted = {os.path.normpath(target) for target in targets} or report
         return bool(wanted & report) and self.plan.marker.exists()
 

@@ -56,6 +56,24 @@ def _validator() -> "Validator":
     return validator
 
 
+def _check_metrics(content: Mapping[str, Any]) -> None:
+    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
+    wanted = content.get("figures", {}).get("metrics", [])
+    if wanted:
+        # Most studies name none, and planning starts without numpy then.
+        from pipeline.metrics import catalogue
+
+        bins = content.get("score", {}).get("bins", catalogue.BINS)
+        known = [key for key in catalogue.keys(bins) if key != "accuracy"]
+        for metric in wanted:
+            if metric == "accuracy":
+                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
+            if metric not in known:
+                raise PipelineError(
+                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )
+
+
 def _refuse_infinite(where: str, value: Any) -> None:
     """Raise PipelineError where a number is nan or infinite."""
     if isinstance(value, float) and not math.isfinite(value):
@@ -106,21 +124,3 @@ def _bounds(schema: Mapping[str, Any]) -> str:
     words = {"minimum": "at least", "exclusiveMinimum": "above",
              "maximum": "at most", "exclusiveMaximum": "below"}  # fmt: skip
     return " and ".join(f"{word} {schema[key]}" for key, word in words.items() if key in schema)
-
-
-def _check_metrics(content: Mapping[str, Any]) -> None:
-    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
-    wanted = content.get("figures", {}).get("metrics", [])
-    if wanted:
-        # Most studies name none, and planning starts without numpy then.
-        from pipeline.metrics import catalogue
-
-        bins = content.get("score", {}).get("bins")
-        known = [key for key in catalogue.keys(*([bins] if bins else [])) if key != "accuracy"]
-        for metric in wanted:
-            if metric == "accuracy":
-                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
-            if metric not in known:
-                raise PipelineError(
-                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
-                )

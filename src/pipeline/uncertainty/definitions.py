@@ -60,7 +60,7 @@ def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64],
     if "entropy" in scores or "mutual_information" in scores:
         values["entropy"] = _entropy(mean)
     if "mutual_information" in scores:
-        # Not below 0, save by rounding.
+        # Rounding alone can bring it below 0.
         information = values["entropy"] - _entropy(each).mean(axis=0)
         values["mutual_information"] = np.maximum(information, 0.0)
     if "max_probability" in scores:
