@@ -5,7 +5,7 @@
 A training costs about three forward passes of its network for every image of every epoch. The
 records of `training.py` say how many multiply-accumulate operations a second the device does of
 each architecture in this way, unpruned and pruned; where a sparsity was not measured, the nearest
-measured one stands for it. Inference, scoring and the start of jobs come on top: some per cent.
+measured one stands for it. Inference, scoring and the start of jobs add a few per cent.
 """
 
 import argparse

@@ -47,6 +47,17 @@ def test_a_finished_study(tree: Tree) -> None:
     assert printed.lines[8] == "digits  resnet18  resrep  0.5  ensemble    done"
 
 
+def test_repeated_measurements_have_a_column_where_a_study_has_them(tree: Tree) -> None:
+    tree.write("repeated", uncertainties=["msp"], pruners=["l1"], score={"members": "all"})
+    _, lines = tree.call("status", "repeated.yaml")
+    cells = [line.split(None, 7)[:7] for line in lines[: lines.index("")]]
+    assert cells == [
+        ["digits", "resnet18", pruner, sparsity, "msp", "member", member]
+        for member in "01"
+        for pruner, sparsity in (("none", "0"), ("l1", "0.5"))
+    ]
+
+
 def test_what_would_run(tree: Tree) -> None:
     tree.call("forget", str(tree.at("plain-1/l1-0.5", "finetune")))
     shutil.rmtree(tree.at("plain-0/l1-0.5", "prune"))

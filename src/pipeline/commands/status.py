@@ -10,7 +10,9 @@ A line a combination, then what is in training, then the totals by stage:
 import argparse
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pipeline.cache import files, manifests, paths, specs
 from pipeline.commands.common import (
@@ -26,7 +28,7 @@ from pipeline.commands.estimate import WallTimes, in_time, total
 from pipeline.commands.planned import drawing, planned
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan, reads
-from pipeline.study import Combination
+from pipeline.study import AXES, REPEATS, Combination
 
 
 def add(commands: Commands) -> None:
@@ -81,14 +83,17 @@ class Status:
 
     def row(self, combination: Combination) -> list[str]:
         """A combination, and what there is to do for it."""
-        member = f"-{combination.member}" if combination.member else ""
+        cells = [in_a_cell(name, combination.axes[name]) for name in self._columns]
+        return [*cells, self._state(combination.score)]
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        """The axes that a line names: repeats only in a study that has any."""
         return [
-            combination.dataset,
-            combination.architecture,
-            combination.pruner,
-            f"{combination.sparsity:g}",
-            f"{combination.uncertainty}{member}",
-            self._state(combination.score),
+            name
+            for name in AXES
+            if name not in REPEATS
+            or any(each.axes[name] != REPEATS[name] for each in self.plan.combinations)
         ]
 
     def _state(self, score: specs.Score) -> str:
@@ -203,6 +208,12 @@ class Status:
 
     def _folder(self, name: str) -> Path:
         return self.plan.root(self.plan.nodes[name].stage) / name
+
+
+def in_a_cell(axis: str, value: Any) -> str:
+    """A combination's value on an axis, as a line of ``status`` spells it."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{axis} {text}" if axis in REPEATS else text
 
 
 def by_stage(names: Iterable[str]) -> str:

@@ -15,6 +15,8 @@ from pipeline.datasets import StreamedDataset
 from pipeline.datasets.shared.folders import read
 from pipeline.errors import PipelineError
 
+LABEL = "ImageNet"
+
 WNID = re.compile(r"n\d{8}")
 FIRST, LAST = "n01440764", "n15075141"  # tench, toilet tissue
 

@@ -17,6 +17,8 @@ from torch import Tensor, fx, nn
 from pipeline.cutting.coupling import Group
 from pipeline.errors import PipelineError
 
+LABEL = "HRank"
+
 ACTIVATIONS = {"relu", "relu6", "leakyrelu", "prelu", "elu", "silu", "gelu", "hardswish", "mish"}
 PASSED = {"batchnorm2d", "add", "iadd", "identity", "dropout", "dropout2d"}
 

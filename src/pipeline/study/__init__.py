@@ -12,7 +12,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -72,17 +72,36 @@ class Entry:
     init: tuple[tuple[str, str, str | None], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Combination:
-    """One point of the grid: what is varied, and the spec of its score."""
+    """One point of the grid: its value on each axis, and the spec of its score.
+
+    The fields before `score` are the axes, and this is the only list of them (:data:`AXES`). An
+    axis with a default repeats a measurement: tables and figures show its default alone.
+    """
 
     dataset: str
     architecture: str
     pruner: str
     sparsity: float
     uncertainty: str
-    member: int
+    member: int = 0
     score: specs.Score
+
+    @property
+    def axes(self) -> dict[str, Any]:
+        """The value on each axis, by the axis' name."""
+        return {name: getattr(self, name) for name in AXES}
+
+
+# The axes of the grid, in the order in which tables and figures sort, and the default values of
+# those that repeat a measurement.
+AXES = tuple(each.name for each in fields(Combination) if each.name != "score")
+REPEATS = {
+    each.name: each.default
+    for each in fields(Combination)
+    if each.name in AXES and each.default is not MISSING
+}
 
 
 @dataclass(frozen=True)
@@ -124,6 +143,7 @@ class Study:
         """
         content = _read(Path(source)) if isinstance(source, str | Path) else dict(source)
         _validate(content)
+        _check_metrics(content)
         plugins = tuple(Path(file) for file in content.get("plugins", ()))
         use_plugins(plugins)
         train = _recipe(specs.Recipe(epochs=200), content.get("train", {}))
@@ -153,13 +173,13 @@ class Study:
                     for member, trained in self._models(data, architecture, method):
                         for pruner, sparsity, models in self._pruned(trained):
                             yield Combination(
-                                data.label or data.dataset,
-                                architecture.label,
-                                pruner,
-                                sparsity,
-                                method.label,
-                                member,
-                                self._score(method, models),
+                                dataset=data.label or data.dataset,
+                                architecture=architecture.label,
+                                pruner=pruner,
+                                sparsity=sparsity,
+                                uncertainty=method.label,
+                                member=member,
+                                score=self._score(method, models),
                             )
 
     def _models(
@@ -310,6 +330,24 @@ def _explain(error: "ValidationError") -> str:
         case "pattern":
             return f"{where}: {found!r} may hold only letters, digits, '.', '_' and '-'"
     return f"{where}: {error.message!s}"
+
+
+def _check_metrics(content: Mapping[str, Any]) -> None:
+    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
+    wanted = content.get("figures", {}).get("metrics", [])
+    if wanted:
+        # Most studies name none, and planning starts without numpy then.
+        from pipeline.metrics import catalogue
+
+        bins = content.get("score", {}).get("bins")
+        known = [key for key in catalogue.keys(*([bins] if bins else [])) if key != "accuracy"]
+        for metric in wanted:
+            if metric == "accuracy":
+                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
+            if metric not in known:
+                raise PipelineError(
+                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

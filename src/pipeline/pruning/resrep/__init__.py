@@ -50,6 +50,8 @@ from pipeline.pruning.resrep.schedule import (
     schedule_reach,
 )
 
+LABEL = "ResRep"
+
 log = logging.getLogger(__name__)
 
 
