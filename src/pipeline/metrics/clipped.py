@@ -7,11 +7,11 @@ quantiles: that they are estimated, too, is part of what an interval tells.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from pipeline.metrics.calibration import _bin
 from pipeline.metrics.ranking import Bools, Floats, Ints
 
 # The share of the images beyond each of the two quantiles.
@@ -103,7 +103,7 @@ class ClippedUncertainty:
         return (~self.wrong).astype(np.float64)
 
 
-def _read(running: Floats, ends: Ints) -> Floats:
+def _read(running: NDArray[Any], ends: Ints) -> Floats:
     """Running sums of rows up to, and without, the given places of each row."""
     read = np.take_along_axis(running, np.maximum(ends - 1, 0), axis=1).astype(np.float64)
     read[ends == 0] = 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.metrics.ranking import Floats
+from pipeline.metrics.ranking import Floats, Ints
 
 MISSED = 0.025
 
@@ -33,7 +33,7 @@ def _largest(count: int, total: int) -> float:
     return (low + high) / 2
 
 
-def _at_most(seen: Floats, choices: Floats, total: int, proportion: float) -> float:
+def _at_most(seen: Ints, choices: Floats, total: int, proportion: float) -> float:
     """The binomial probability of the counts `seen`."""
     if proportion >= 1:
         return 0.0
