@@ -14,8 +14,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.metrics.calibration import gap_columns
-from pipeline.metrics.ranking import Bools, Floats
+from pipeline.metrics.calibration import adaptive_gap_columns, gap_columns
+from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.ranking import Bools, Floats, Ints
 
 # The normal distribution's 97.5 % quantile.
 Z = 1.959963984540054
@@ -35,6 +36,26 @@ def gap_sums(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
     """Each image's gap in the column of its bin, then its squared gap: [N, 2 bins]."""
     gaps = gap_columns(confidence, wrong, bins)
     return np.concatenate([gaps, gaps**2], axis=1)
+
+
+def adaptive_gap_sums(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
+    """The `gap_sums` of the bins of `adaptive_ece`, which are those of the images as they are."""
+    gaps = adaptive_gap_columns(confidence, wrong, bins)
+    return np.concatenate([gaps, gaps**2], axis=1)
+
+
+def classwise_debiased(evaluation: Evaluation, weights: Ints) -> Floats:
+    """The mean over the classes of the corrected `classwise_ece` of R resamples, [R].
+
+    Args:
+        evaluation: of the N images.
+        weights: how often each image is in each resample, [R, N].
+    """
+    labels, drawn = evaluation.labels, weights.astype(np.float64)
+    total = np.zeros(len(weights))
+    for label, column in enumerate(evaluation.probabilities.T):
+        total += debiased(drawn @ gap_sums(column, labels != label, evaluation.bins), len(labels))
+    return total / evaluation.probabilities.shape[1]
 
 
 def debiased(sums: Floats, images: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -66,6 +67,7 @@ class Outcomes:
         """The images by an uncertainty [N], or by 1 − `confidence`."""
         return Ranking(1 - self.confidence if uncertainty is None else uncertainty, self.wrong)
 
+    @cached_property
     def oracle(self) -> Ranking:
         """The images by how improbable their label is."""
         return Ranking(self.nll, self.wrong)

@@ -17,6 +17,11 @@ def proportion_interval(count: int, total: int) -> tuple[float, float]:
     return low, 1.0 if count == total else _largest(count, total)
 
 
+def unseen(total: int) -> float:
+    """The largest share of images of a kind of which `total` images may well hold none."""
+    return proportion_interval(0, total)[1]
+
+
 def _largest(count: int, total: int) -> float:
     """The proportion at which `count` or fewer of `total` are so few that 2.5 % are fewer still."""
     low, high = count / total, 1.0
