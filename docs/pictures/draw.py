@@ -135,10 +135,11 @@ def combination() -> Picture:
         picture.line((x["infer"] + 120, y + 23), (x["score"], middle))
     picture.box(x["score"], middle - 23, 130, 46, ["score", "ensemble/l1-0.4"], GREEN)
     y = 44 + 70 * len(score.predictions)
-    picture.words(
-        455, y, "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the "
-        "first row; no network is made twice.",
-    )  # fmt: skip
+    note = (
+        "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the "
+        "first row; no network is made twice."
+    )
+    picture.words(455, y, note)
     return picture
 
 
@@ -151,13 +152,13 @@ def path() -> Picture:
         ("plain-0/", "member 0 of", "the ensemble"),
         ("l1-0.4/", "pruner and", "sparsity"),
         ("finetune~", "stage", ""),
-        ("81c0d9e4/", "fingerprint of settings,", "code and parents"),
+        ("2f8535d1/", "fingerprint of settings,", "code and parents"),
         ("model.safetensors", "payload, beside", "manifest.json"),
     ]
     picture = Picture(1000, 116)
     x = 15.0
     for text, *words in parts:
-        picture.words(x, 30, text, anchor="start", code=True, bold=text == "81c0d9e4/")
+        picture.words(x, 30, text, anchor="start", code=True, bold=text == "2f8535d1/")
         picture.line((x, 40), (x + 7.6 * len(text), 40), arrow=False)
         for line, word in enumerate(words):
             picture.words(x, 60 + 16 * line, word, anchor="start")

@@ -131,7 +131,21 @@ def reached(root: Path) -> frozenset[Path]:
 def _imports(file: Path) -> tuple[Path, ...]:
     folders = () if file.is_relative_to(PACKAGE) else (file.parent,)
     names = _imported_names(syntax_tree(file))
-    return tuple(source for name in names for source in _sources(name, folders))
+    imported = [source for name in names for source in _sources(name, folders)]
+    return (*imported, *_found(file))
+
+
+def _found(file: Path) -> Iterator[Path]:
+    """The modules of a package that define the function which its ``FINDS`` names."""
+    for node in syntax_tree(file).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="FINDS")], value=ast.Constant(value=str(name))):
+                for beside in sorted(file.parent.glob("[!_]*.py")):
+                    body = syntax_tree(beside).body
+                    if any(
+                        isinstance(each, ast.FunctionDef) and each.name == name for each in body
+                    ):
+                        yield beside
 
 
 def _imported_names(tree: ast.Module) -> Iterator[str]:
@@ -180,6 +194,8 @@ def _walk(node: object) -> Iterator[str]:
             value = getattr(node, name, None)
             if name == "body" and isinstance(value, list) and _has_docstring(node):
                 value = value[1:]
+            if isinstance(node, ast.JoinedStr):
+                value = [part for part in node.values if not _is_empty_text(part)]
             if value is not None and value != []:
                 yield name
                 yield from _walk(value)
@@ -189,6 +205,11 @@ def _walk(node: object) -> Iterator[str]:
             yield from _walk(item)
     else:
         yield repr(node)
+
+
+def _is_empty_text(part: ast.expr) -> bool:
+    """Whether a part of an f-string is nothing, such as Python 3.12 puts after ``:>{width}``."""
+    return isinstance(part, ast.Constant) and part.value == ""
 
 
 def _has_docstring(node: ast.AST) -> bool:

@@ -31,6 +31,10 @@ from pipeline.metrics.ranking import Floats, Ints
 NEEDS = PROBABILITIES, RANKING, CONFIDENCE = "probabilities", "ranking", "confidence"
 
 
+# Numbers of bins of the calibration errors, unless a study names others.
+BINS = (15, 10)
+
+
 @dataclass(frozen=True)
 class Metric:
     """An entry of the catalogue.
@@ -233,7 +237,7 @@ METRICS = (
 METRICS_BY_KEY = {metric.key: metric for metric in METRICS}
 
 
-def keys(bins: Sequence[int] = (15, 10)) -> list[str]:
+def keys(bins: Sequence[int] = BINS) -> list[str]:
     """The keys of all metrics in the order in which they are written."""
     ordered = (metric for needs in NEEDS for metric in METRICS if metric.needs == needs)
     return [key for metric in ordered for key, _ in metric.keys(bins)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.metrics import catalogue
 from pipeline.metrics.bootstrap import bootstrap_each, own_value
 from pipeline.metrics.calibration import reliability_bins
-from pipeline.metrics.catalogue import METRICS, METRICS_BY_KEY, PROBABILITIES
+from pipeline.metrics.catalogue import BINS, METRICS, METRICS_BY_KEY, PROBABILITIES
 from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.intervals import Interval
 from pipeline.metrics.outcomes import Outcomes
@@ -31,7 +31,7 @@ def score(
     *,
     method: str,
     options: Mapping[str, Any],
-    bins: Sequence[int] = (15, 10),
+    bins: Sequence[int] = BINS,
     steps: int = 50,
     ties: str = "inclusive",
     bootstrap: int = 1000,

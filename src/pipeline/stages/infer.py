@@ -1,18 +1,16 @@
 """Stage infer: a network's logits on the test set."""
 
-from pipeline.cache import paths, payloads, specs
-from pipeline.engine.inference import predicted
+from pipeline.cache import payloads, specs
+from pipeline.engine.inference import logits_by_batch
 from pipeline.models import size
 from pipeline.running.job import Job
-
-USES_GPU = True
 
 
 def run(spec: specs.Infer, job: Job) -> None:
     """Predict the test set and store the logits with labels, ids and the network's size."""
-    origin = paths.trained(spec.model).data
-    data = payloads.load_dataset(job.read(origin), origin)
-    model = payloads.load_model(job.read(spec.model))
+    origin = spec.model.trained.data
+    data = payloads.load_dataset(job.payload_path(origin), origin)
+    model = payloads.load_model(job.payload_path(spec.model))
     parameters, macs = size(model)
     with payloads.writing_predictions(
         job.path("predictions.safetensors"),
@@ -24,7 +22,5 @@ def run(spec: specs.Infer, job: Job) -> None:
         parameters=parameters,
         macs=macs,
     ) as append:
-        for logits in predicted(
-            model, data, samples=spec.samples, seed=spec.seed, device=job.device
-        ):
+        for logits in logits_by_batch(model, data, spec.samples, spec.seed, device=job.device):
             append(logits.numpy())

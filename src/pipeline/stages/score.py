@@ -15,7 +15,7 @@ def run(spec: specs.Score, job: Job) -> None:
     Raises:
         PipelineError: the members did not predict the same images, or logits are not finite.
     """
-    read = [job.read(parent) for parent in spec.predictions]
+    read = [job.payload_path(parent) for parent in spec.predictions]
     members = [payloads.load_predictions(path) for path in read]
     first = members[0]
     for member, parent in zip(members, spec.predictions, strict=True):

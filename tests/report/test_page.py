@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import scores
 
 from pipeline.errors import PipelineError
-from pipeline.report.results import Combination
-from pipeline.stages.plot import plot
+from pipeline.report.page import write as plot
+from pipeline.report.results import Scores
 
 
 def study(
@@ -22,7 +23,7 @@ def study(
     architectures: Sequence[str] = ("vgg19",),
     members: int = 1,
     intervals: bool = True,
-) -> list[Combination]:
+) -> list[Scores]:
     """One data set and architecture, two pruners at two sparsities, two methods."""
     networks = [("none", 0.0), *product(["random", "l1"], [0.4, 0.8])]
     combinations = []
@@ -60,15 +61,14 @@ def study(
                 **{f"{name}/reliability": np.array([[0.5, 0.6, 100]]) for name in names},
             )
             combinations.append(
-                Combination(
+                scores(
+                    here,
                     dataset="digits",
                     architecture=architecture,
                     pruner=pruner,
                     sparsity=sparsity,
                     uncertainty=uncertainty,
                     member=member,
-                    scores=here / "scores.json",
-                    curves=here / "curves.npz",
                 )
             )
     return combinations
@@ -118,7 +118,9 @@ def test_drawing_again_changes_no_byte(tmp_path: Path) -> None:
 
 
 def test_tables_with_nothing_to_say_are_left_out(tmp_path: Path) -> None:
-    combinations = [c for c in study(tmp_path, intervals=False) if c.uncertainty == "msp"]
+    combinations = [
+        c for c in study(tmp_path, intervals=False) if c.combination.uncertainty == "msp"
+    ]
     names = {path.stem for path in plot(combinations, tmp_path / "out", formats=["svg"])}
     assert "digits-vgg19-ause" in names
     assert not names & {f"digits-vgg19-{k}" for k in ("intervals", "definitions", "members")}
