@@ -67,7 +67,7 @@ def bootstrap_each(
         _Plan(each, [metric for metric in metrics if _is_due(metric, number, first[number])])
         for number, each in enumerate(evaluations)
     ]
-    for weights in _draw(len(evaluations[0].labels), resamples, seed):
+    for weights in count_weights(len(evaluations[0].labels), resamples, seed):
         kept: dict[int, Retained] = {}
         for number, plan in enumerate(plans):
             if plan.ranked and first[number] not in kept:
@@ -145,7 +145,7 @@ class _Plan:
             yield metric.key, metric.of(resampled)
 
 
-def _draw(images: int, resamples: int, seed: int) -> Iterator[Ints]:
+def count_weights(images: int, resamples: int, seed: int) -> Iterator[Ints]:
     """How often each image is in each resample, [r, N], a few resamples at a time."""
     generator = np.random.default_rng(seed)
     for rows in blocks(resamples, images):
