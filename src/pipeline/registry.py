@@ -3,8 +3,8 @@
 A module is an entry when it defines the registry's entry function, for example ``scores`` in
 ``pipeline/pruning/l1.py``. That function's keyword-only arguments with a default are the entry's
 options, as a study spells them. What an option may be is listed by a ``Literal`` annotation, or by
-the keys of a constant in ``Annotated[str, CONSTANT]``. Its ``LABEL`` is its name in tables and
-figures:
+the keys of a constant in ``Annotated[str, CONSTANT]``; ``Annotated[float, "below 0.5"]`` bounds a
+number. Its ``LABEL`` is its name in tables and figures:
 
     >>> PRUNERS.options("hrank")["batches"]
     Option(default=5, choices=None)
@@ -16,8 +16,6 @@ the user's own is a Python file outside the package, made known by :func:`use_pl
 
 import ast
 import importlib
-import importlib.util
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,23 +23,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline import plugins
 from pipeline.errors import PipelineError
+from pipeline.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example_input"})
-
-
-@cache
-def syntax_tree(file: Path) -> ast.Module:
-    """The parsed source of a file; a file that does not parse is a PipelineError that names it."""
-    try:
-        return ast.parse(file.read_bytes(), filename=str(file))
-    except SyntaxError as error:
-        raise PipelineError(
-            f"{file}: line {error.lineno} is not valid Python: {error.msg}"
-        ) from None
 
 
 @cache
@@ -81,6 +70,16 @@ def _choices(file: Path, annotation: ast.expr | None) -> tuple[Any, ...] | None:
             value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Name(id=constant)])
         ):
             return tuple(_constant(file, constant) or ()) or None
+    return None
+
+
+def _below(annotation: ast.expr | None) -> float | None:
+    """The bound in an ``Annotated[type, "below 0.5"]``."""
+    match annotation:
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(str(text))])
+        ) if text.startswith("below "):
+            return float(text.removeprefix("below "))
     return None
 
 
@@ -143,6 +142,12 @@ class Registry:
             if default is not None and argument.arg not in SUPPLIED
         }
 
+    def bounds(self, name: str) -> dict[str, float]:
+        """The numbers that an entry's options must be below, by option; few have one."""
+        arguments = _functions(self.file(name))[self.function(name)].args.kwonlyargs
+        found = {argument.arg: _below(argument.annotation) for argument in arguments}
+        return {option: bound for option, bound in found.items() if bound is not None}
+
     def constant(self, name: str, constant: str, default: Any = None) -> Any:
         """The literal value of a module-level constant of an entry.
 
@@ -160,18 +165,9 @@ class Registry:
 
     def load(self, name: str) -> ModuleType:
         """Import an entry's module."""
-        file = self.file(name)
-        if name not in self.plugins:
-            return importlib.import_module(f"pipeline.{self.folder}.{name}")
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # A plugin may import its neighbours, as a script can.
-        if str(file.parent) not in sys.path:
-            sys.path.append(str(file.parent))
-        spec.loader.exec_module(module)
-        return module
+        if name in self.plugins:
+            return plugins.load(self.plugins[name])
+        return importlib.import_module(f"pipeline.{self.folder}.{name}")
 
 
 @cache

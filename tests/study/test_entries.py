@@ -73,6 +73,23 @@ def test_weights_that_are_not_there(given: dict[str, Any], message: str) -> None
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"uncertainties": [{"name": "msp", "clip": 0.5}]}, "clip: 0.5 is not below 0.5"),
+        ({"uncertainties": [{"name": "ensemble", "clip": 0.7}]}, "clip: 0.7 is not below 0.5"),
+        ({"uncertainties": [{"name": "mc_dropout", "clip": 1}]}, "clip: 1.0 is not below 0.5"),
+        (
+            {"pruners": [{"name": "resrep", "compactor_momentum": 1}]},
+            r"pruners\[0\].compactor_momentum: 1.0 is not below 1",
+        ),
+    ],
+)
+def test_an_option_that_is_out_of_bounds(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        Study.load(STUDY | change)
+
+
 def test_a_label_may_not_be_another_methods_name() -> None:
     for key, entry, kind in [
         ("pruners", {"name": "random", "label": "l1"}, "pruner"),

@@ -56,6 +56,10 @@ class Spec:
         """The artifacts whose files the stage reads."""
         return self.parents()
 
+    def looks_at(self) -> "tuple[Spec, str] | None":
+        """The data set whose images the stage looks at, and which: ``train`` or ``test``."""
+        return None
+
     def traits(self) -> tuple[Any, ...]:
         """What makes jobs of this stage take alike long, the most telling first."""
         return ()

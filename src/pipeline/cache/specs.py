@@ -35,6 +35,8 @@ class Data(Spec):
 
     `label` names the folder under ``artifacts/`` and tells apart data sets that share a reader.
     `access` says how to come by the images (path, download, decoder): it makes no other data set.
+    `test_version` rises where files of the test set alone are replaced: networks are still trained
+    with the first test version, and only predictions are made anew.
     """
 
     stage: ClassVar[str] = "data"
@@ -44,6 +46,7 @@ class Data(Spec):
     version: int = 1
     options: Options = ()
     access: Options = field(default=(), metadata={"identity": False})
+    test_version: int = 1
 
     @property
     def place(self) -> str:
@@ -84,6 +87,10 @@ class Network(Spec):
     def reads(self) -> list[Spec]:
         """The parents, and the data set, whose images are looked at."""
         return [*self.parents(), self.trained.data]
+
+    def looks_at(self) -> tuple[Spec, str]:
+        """The images that the network was trained with."""
+        return self.trained.data, "train"
 
     def traits(self) -> tuple[Any, ...]:
         """The network's own."""
@@ -195,7 +202,10 @@ class Finetune(Network):
 
 @dataclass(frozen=True)
 class Infer(Spec):
-    """The test set's logits; with more than one sample, dropout stays active."""
+    """The test set's logits; with more than one sample, dropout stays active.
+
+    `data` holds the test set, where that is not the one of the data set trained with.
+    """
 
     stage: ClassVar[str] = "infer"
     payload: ClassVar[tuple[str, ...]] = ("predictions.safetensors",)
@@ -204,10 +214,20 @@ class Infer(Spec):
     samples: int = 1
     seed: int = 0
     precision: str = "float32"
+    data: Data | None = None
+
+    @property
+    def images(self) -> Data:
+        """The data set with the test images."""
+        return self.data or self.model.trained.data
 
     def reads(self) -> list[Spec]:
         """The network, and the data set with the test images."""
-        return [self.model, self.model.trained.data]
+        return [self.model, self.images]
+
+    def looks_at(self) -> tuple[Spec, str]:
+        """The test images."""
+        return self.images, "test"
 
     def traits(self) -> tuple[Any, ...]:
         """The network's, and the passes."""

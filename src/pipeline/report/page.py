@@ -52,7 +52,7 @@ class Page:
     """A page that grows, and the files that it shows.
 
     Args:
-        folder: is made if need be.
+        folder: is made if it is not there.
         formats: of the figures, at least one of svg, png and pdf.
         dpi: the resolution of PNG figures.
     """
@@ -94,6 +94,7 @@ def write(
     formats: Sequence[str] = ("svg", "png"),
     metrics: Sequence[str] = METRICS,
     dpi: int = 150,
+    notes: Sequence[str] = (),
 ) -> list[Path]:
     """Write all tables and figures of scored combinations; returns the files.
 
@@ -103,6 +104,7 @@ def write(
         formats: see `Page`.
         metrics: what tables and figures show beside the accuracy.
         dpi: see `Page`.
+        notes: what else to know, above the figures.
 
     Raises:
         PipelineError: nothing is scored, a metric was not scored, or a format is not known.
@@ -117,7 +119,7 @@ def write(
 
     study = View(frame, scores, metrics, results.read_resamples(scores))
     page = Page(folder, formats, dpi)
-    page.add(READING, *_other_copies(scores), "## Figures")
+    page.add(READING, *notes, *_other_copies(scores), "## Figures")
     for view, (name, figure) in made(figures, study):
         page.figure(view.stem(name), figure)
     _compare(page, study)

@@ -23,7 +23,7 @@ from pipeline.report.names import UNPRUNED
 from pipeline.study import AXES, REPEATS, Combination
 
 # What tells one scored combination from another, in the order in which tables and figures sort;
-# and what tells apart those that they show, since of a repeated measurement they show one.
+# and the same for those that they show: of a repeated measurement they show one.
 KEYS = list(AXES)
 SHOWN = [key for key in KEYS if key not in REPEATS]
 # The definition of uncertainty of the paper's numbers: the paper does not say which it is.

@@ -1,7 +1,7 @@
 """What all figures share: colours, markers, labels and saving; `panels` lays them out.
 
 Colours are those of Okabe and Ito, then of Tol's muted set, which colour-blind readers can tell
-apart; in small numbers shapes and lines tell apart what colours tell apart.
+apart; where there are few, shapes and lines differ as well.
 """
 
 from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ def estimates(
     logits: Logits,
     *,
     score: Annotated[str, DEFINITIONS] = "logit_variance",
-    clip: float = 0.0,
+    clip: Annotated[float, "below 0.5"] = 0.0,
 ) -> dict[str, Estimate]:
     """The passes' variance and, beside it, the rest; see `pipeline.uncertainty.estimate`."""
     return compare(logits, tuple(DEFINITIONS), score, clip=clip)

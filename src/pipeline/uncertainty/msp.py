@@ -10,7 +10,10 @@ SCORES = ("msp", "entropy")
 
 
 def estimates(
-    logits: Logits, *, score: Annotated[str, SCORES] = "msp", clip: float = 0.0
+    logits: Logits,
+    *,
+    score: Annotated[str, SCORES] = "msp",
+    clip: Annotated[float, "below 0.5"] = 0.0,
 ) -> dict[str, Estimate]:
     """1 − p[ŷ] and, beside it, the entropy; see `pipeline.uncertainty.estimate`."""
     return compare(logits, SCORES, score, clip=clip)

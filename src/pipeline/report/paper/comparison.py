@@ -100,7 +100,7 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def report(found: Sequence[Table]) -> str:
-    """The tables of :func:`tables` on a page, after what is to be known of them."""
+    """The tables of :func:`tables` on a page, after how to read them."""
     parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
     return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
 
