@@ -256,6 +256,12 @@ def of_interval(metric: Metric) -> Metric:
     return METRICS_BY_KEY[metric.interval] if isinstance(metric.interval, str) else metric
 
 
+def resampled_key(key: str) -> str:
+    """Under which key the resamples of a metric lie."""
+    metric = METRICS_BY_KEY.get(key)
+    return of_interval(metric).key if metric else key
+
+
 def label(key: str) -> str:
     """What tables and figures call a metric; one that is not known stands for itself."""
     metric = find(key)

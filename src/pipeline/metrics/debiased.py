@@ -55,7 +55,7 @@ def classwise_debiased(evaluation: Evaluation, weights: Ints) -> Floats:
     total = np.zeros(len(weights))
     for label, column in enumerate(evaluation.probabilities.T):
         total += debiased(drawn @ gap_sums(column, labels != label, evaluation.bins), len(labels))
-    return total / evaluation.probabilities.shape[1]
+    return np.asarray(total / evaluation.probabilities.shape[1])
 
 
 def debiased(sums: Floats, images: int) -> Floats:
