@@ -14,7 +14,7 @@ there, so that a bootstrap resample costs no sort of its own.
 """
 
 from pipeline.metrics.asked import interval
-from pipeline.metrics.bootstrap import bootstrap, resample_members
+from pipeline.metrics.bootstrap import bootstrap, bootstrap_each, resample_members
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
 from pipeline.metrics.chance import permutation_test
 from pipeline.metrics.debiased import ece_debiased, shifted_interval
@@ -58,6 +58,7 @@ __all__ = [
     "ause",
     "ause_over_random",
     "bootstrap",
+    "bootstrap_each",
     "brier",
     "classwise_ece",
     "closed_form_random_level",
