@@ -33,6 +33,8 @@ from pipeline.metrics.proportions import proportion_interval, unseen
 from pipeline.metrics.ranking import Floats, Ranking, sparsification_areas
 
 BINS = 15
+# Images for the truth.
+MANY = 2_000_000
 RESAMPLES = 1000
 # Of the logit of the confidence: its slope in the logit of the truth, and what is added.
 SHAPES = {
@@ -96,7 +98,7 @@ def calibration(runs: int, sizes: list[int], dice: np.random.Generator) -> list[
     for images in sizes:
         for shape in SHAPES:
             for level in (0.0, 1.5, 4.0, 7.0, 10.0):
-                many = confidences(dice, 2_000_000, level)
+                many = confidences(dice, MANY, level)
                 truth = true_error(logistic(many), right(many, shape))
                 covered, widths, errors = 0, [], 0
                 for _ in range(runs):
@@ -167,7 +169,7 @@ def _pair(
         return found
 
     truths = []
-    for values, probability in draw(2_000_000):
+    for values, probability in draw(MANY):
         confidence = values
         if clip:
             low, high = np.quantile(values, [CLIP, 1 - CLIP])

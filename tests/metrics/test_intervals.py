@@ -180,18 +180,19 @@ def covers(rows: list[dict[str, Any]], images: int, least: float) -> None:
             assert row["coverage"] >= least, row
 
 
-def test_few_simulations_of_calibration_errors() -> None:
-    rows = intervals.pairs(60, [899], np.random.default_rng(0))
+def test_few_simulations_of_calibration_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "MANY", 300_000)
+    rows = intervals.pairs(30, [899], np.random.default_rng(0))
     covers(rows, 899, 0.8)
     assert all(row["decided"] <= 0.1 for row in rows[:2])
 
 
-def test_few_simulations_of_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_simulations_of_chance() -> None:
     dice, better = np.random.default_rng(0), 0
-    for run in range(300):
-        wrong = np.arange(200) < 9
-        better += permutation_test(Ranking(dice.normal(size=200), wrong), seed=run) <= 0.025
-    assert better <= 0.05 * 300
+    for run in range(200):
+        ranking = Ranking(dice.normal(size=200), np.arange(200) < 9)
+        better += permutation_test(ranking, steps=20, permutations=199, seed=run) <= 0.025
+    assert better <= 0.05 * 200
 
 
 @pytest.mark.slow
