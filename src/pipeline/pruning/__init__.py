@@ -22,8 +22,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.cutting.check import check_cut, check_rows
 from pipeline.cutting.coupling import Group, find_groups
 from pipeline.cutting.recalibration import recalibrate as recalibrate_norms
+from pipeline.cutting.refusals import refuse_not_finite
 from pipeline.cutting.selection import select
 from pipeline.cutting.surgery import cut_channels
 from pipeline.engine.batches import TrainingImages
@@ -131,10 +133,13 @@ def prune(
     """
     check_sparsity(sparsity)
     check_options(pruner, options)
+    refuse_not_finite(model)
     groups = find_groups(model, example_input, coupling)
     found = _scores(model, groups, pruner, images, seed, options)
     kept = select(model, groups, found, sparsity, scope)
+    check_cut(model, groups, kept, example_input, coupling)
     smaller = cut_channels(model, groups, kept)
+    check_rows(model, smaller, groups, kept)
     if recalibrate:
         if images is None:
             raise PipelineError("recalibrate needs training images")
