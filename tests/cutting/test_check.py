@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pytest
 import torch
+from cutting import networks
 from torch import Tensor, nn
 
-from cutting import networks
 from pipeline.cutting.check import check_cut, check_rows
 from pipeline.cutting.coupling import Dependant, Group, find_groups
 from pipeline.cutting.surgery import cut_channels
@@ -193,7 +193,7 @@ def test_a_wrong_cut_shows_in_networks_that_hide_it() -> None:
     model = networks.Flip()
     nn.init.zeros_(model.bn.weight)
     nn.init.zeros_(model.an.weight)
-    with pytest.raises(PipelineError, match="^a: the smaller network computes something else"):
+    with pytest.raises(PipelineError, match=r"^a: the smaller network computes something else"):
         prune(model, "random", 0.5, example_input=EXAMPLE)
 
 

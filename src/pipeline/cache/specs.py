@@ -168,8 +168,10 @@ class Prune(Spec):
     recipe: Recipe | None = None
 
     def units(self) -> list[str]:
-        """The stage and the pruner."""
-        return [*super().units(), PRUNERS.unit(self.pruner)]
+        """The stage, the pruner, and what compares scores across layers where that is done."""
+        # A unit of its own, since it came later than the specs without it.
+        scope = ["cutting.global_scope"] if ("scope", "global") in self.options else []
+        return [*super().units(), PRUNERS.unit(self.pruner), *scope]
 
 
 @dataclass(frozen=True)

@@ -136,11 +136,11 @@ def _fault(drawn: nn.Module, groups: Sequence[Group], kept: Kept, images: Tensor
     smaller = cut_channels(drawn, groups, kept)
     _expect_widths(smaller, kept)
     fault = _difference(_without(drawn, gone, {1}), smaller, images)
-    if fault is not None and fault.startswith("the smaller network computes"):
-        # A sum over channels, as of a gate, leaves out nothing: what it adds up must be zero.
-        if _difference(_without(drawn, gone, {0, 1}), smaller, images) is None:
-            return None
-    return fault
+    if fault is None or not fault.startswith("the smaller network computes"):
+        return fault
+    # A sum over channels, as of a gate, leaves out nothing: what it adds up must be zero.
+    zero = _difference(_without(drawn, gone, {0, 1}), smaller, images)
+    return None if zero is None else fault
 
 
 def _difference(original: nn.Module, smaller: nn.Module, images: Tensor) -> str | None:
@@ -157,9 +157,9 @@ def _difference(original: nn.Module, smaller: nn.Module, images: Tensor) -> str 
                 return f"the smaller network does not run: {first_line(error)}"
         if [each.shape for each in expected] != [each.shape for each in found]:
             return f"the smaller network's outputs have other shapes in {mode} mode"
-        error = max(map(_error, expected, found), default=math.nan)
-        if not error <= limit:
-            return f"the smaller network computes something else in {mode} mode (by {error:.2g})"
+        largest = max(map(_error, expected, found), default=math.nan)
+        if not largest <= limit:
+            return f"the smaller network computes something else in {mode} mode (by {largest:.2g})"
     return None
 
 
@@ -228,10 +228,13 @@ def _tensors(output: object) -> list[Tensor]:
     """The tensors of an output, which may be a tuple or a mapping."""
     if isinstance(output, Tensor):
         return [output]
-    parts = output.values() if isinstance(output, Mapping) else output
-    return [each for part in parts for each in _tensors(part)] if isinstance(
-        output, Mapping | tuple | list
-    ) else []  # fmt: skip
+    if isinstance(output, Mapping):
+        output = tuple(output.values())
+    return (
+        [each for part in output for each in _tensors(part)]
+        if isinstance(output, tuple | list)
+        else []
+    )
 
 
 class _NoDropout(TorchFunctionMode):

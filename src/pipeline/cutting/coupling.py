@@ -9,6 +9,7 @@ import copy
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch_pruning as tp
@@ -198,7 +199,7 @@ def _split(group: Group) -> list[Group]:
 
 def _layer_before(error: BaseException, names: Mapping[nn.Module, str]) -> str | None:
     """The layer whose output an operation takes in that the dependency graph stumbled over."""
-    nodes = []
+    nodes: list[Any] = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
         nodes = [v for v in frame.f_locals.values() if isinstance(v, Node)] or nodes
     while nodes:
@@ -220,7 +221,7 @@ def _is_cut(layer: nn.Module, name: str) -> bool:
 def _size(layer: nn.Module, dim: int) -> int:
     if isinstance(layer, nn.BatchNorm2d):
         return layer.num_features
-    return int(layer.weight.shape[dim])  # type: ignore[union-attr,index]
+    return int(layer.weight.shape[dim])  # type: ignore[index]
 
 
 def first_line(error: Exception) -> str:
