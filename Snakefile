@@ -3,39 +3,14 @@
 data → train → prune → fine-tune → infer → score → plot; a module of workflow/rules/ each.
 """
 
-import sys
+from snakemake.utils import min_version
 
-from snakemake.cli import get_argument_parser
+min_version("9.19")
 
-from pipeline.errors import PipelineError
-from pipeline.running.plan import Plan
 
 if not workflow.configfiles:
 
     configfile: "config.yaml"
-
-
-# The command line as Snakemake reads it, which tells a Snakefile nothing of it.
-asked, _ = get_argument_parser().parse_known_args()
-
-try:
-    plan = Plan.load(config, whole=asked.forceall)
-except PipelineError as error:
-    sys.exit(f"study: {error}")
-
-# A forced job would leave at once, and would hide from Snakemake what is missing after it.
-forced = plan.cached({*asked.forcerun, *(asked.targets if asked.force else ())})
-if forced and workflow.is_main_process:
-    sys.exit(
-        f"{forced[0]}: -R and -f make nothing again here; use: python -m pipeline forget PLACE"
-    )
-
-# One job a device, unless told otherwise; without any, the resource is not limited.
-if plan.jobs_on_gpus and "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", plan.jobs_on_gpus)
-
-# Elsewhere than on this machine, the profile says how many CPUs a job gets.
-cores = workflow.resource_settings.cores if workflow.is_main_process else None
 
 
 wildcard_constraints:
@@ -44,6 +19,15 @@ wildcard_constraints:
 
 
 include: "workflow/rules/common.smk"
+
+
+for stage in jobs.stages:
+
+    include: f"workflow/rules/{stage}.smk"
+
+
+include: "workflow/rules/plot.smk"
+include: "workflow/rules/places.smk"
 
 
 localrules:
@@ -55,8 +39,9 @@ localrules:
 
 rule all:
     """Draw the tables and figures of the study."""
+    default_target: True
     input:
-        unless_misled(plan.drawing),
+        unless_misled(jobs.report),
     message:
         "the whole study"
 
@@ -64,7 +49,7 @@ rule all:
 rule figures:
     """The same: one job draws the figures and the tables, in seconds."""
     input:
-        unless_misled(plan.drawing),
+        unless_misled(jobs.report),
     message:
         "all figures"
 
@@ -72,7 +57,7 @@ rule figures:
 rule tables:
     """The same: one job draws the figures and the tables, in seconds."""
     input:
-        unless_misled(plan.drawing),
+        unless_misled(jobs.report),
     message:
         "all tables"
 
@@ -80,43 +65,6 @@ rule tables:
 rule predictions:
     """Everything that wants a GPU: the rest can be done on a laptop."""
     input:
-        unless_misled(plan.predictions),
+        unless_misled(jobs.predictions),
     message:
         "all predictions"
-
-
-for place in filter(plan.at, asked.targets):
-
-    rule:
-        """The artifacts of a place that is named as a target."""
-        name:
-            place
-        input:
-            unless_misled(plan.at(place)),
-        localrule: True
-        message:
-            "all at {rule}"
-
-
-if not plan.frozen:
-
-    include: "workflow/rules/data.smk"
-    include: "workflow/rules/train.smk"
-    include: "workflow/rules/prune.smk"
-    include: "workflow/rules/finetune.smk"
-    include: "workflow/rules/infer.smk"
-
-
-include: "workflow/rules/score.smk"
-include: "workflow/rules/plot.smk"
-
-
-onstart:
-    # Snakemake 9 re-arms a timer in each round of scheduling while jobs are ready, so that rounds
-    # multiply with every job that ends; nothing here needs to be started more slowly.
-    if workflow.executor_plugin.common_settings.local_exec:
-        workflow.scheduler.job_rate_limiter = None
-
-
-onsuccess:
-    print(f"tables and figures: {plan.study_folder}")

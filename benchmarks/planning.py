@@ -28,8 +28,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.cache import paths
-from pipeline.running.plan import Plan, reads
+from pipeline.running.plan import Plan
+from pipeline.running.rules import Rules
 
 ROOT = Path(__file__).parents[1]
 PROFILE = ("--workflow-profile", str(ROOT / "profiles/default"))
@@ -88,30 +88,26 @@ rule plot:
 
 def write_empty(plan: Plan, folder: Path) -> Path:
     """Write the empty workflow of a plan's shape; returns its Snakefile."""
-    inputs = {
-        name: [file for parent in reads(spec) for file in plan.files(parent)]
-        for name, spec in plan.nodes.items()
-    }
-    (folder / "inputs.json").write_text(json.dumps(inputs | {"plot": plan.scores}))
-    rules = [
+    rules = Rules(plan)
+    inputs = {name: plan.files_of(spec.reads()) for name, spec in plan.nodes.items()}
+    (folder / "inputs.json").write_text(json.dumps(inputs | {"plot": rules.scores}))
+    written = [
         RULE.format(
             stage=stage,
-            log=plan.log(stage),
-            outputs="\n        ".join(
-                f'"{plan.pattern(stage, name)}",' for name in paths.outputs(stage)
-            ),
+            log=rules.log(stage),
+            outputs="\n        ".join(f'"{file}",' for file in rules.outputs(stage)),
         )
-        for stage in paths.PAYLOADS
+        for stage in rules.stages
     ]
     snakefile = folder / "Snakefile"
-    snakefile.write_text(HEAD + "".join(rules))
+    snakefile.write_text(HEAD + "".join(written))
     return snakefile
 
 
 def write_finished(plan: Plan, folder: Path) -> None:
     """Write a study's artifacts as empty files, and that it is drawn."""
     files = [file for spec in plan.nodes.values() for file in plan.files(spec)]
-    for file in (*files, *plan.drawn):
+    for file in (*files, *plan.report_files):
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

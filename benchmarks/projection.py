@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.cache import paths, specs
+from pipeline.cache import specs
 from pipeline.models import build, size
 from pipeline.pruning import prune
 from pipeline.running.plan import Plan
@@ -48,7 +48,7 @@ def cost(
 
 def cost_of(model: specs.Train | specs.Prune | specs.Finetune) -> tuple[int, int]:
     """The same of a network of a study."""
-    trained = paths.trained(model)
+    trained = model.trained
     pruned = model.model if isinstance(model, specs.Finetune) else model
     sparsity = pruned.sparsity if isinstance(pruned, specs.Prune) else 0.0
     _, _, classes, pixels = DATASETS[trained.data.dataset]
@@ -79,7 +79,7 @@ def trainings(plan: Plan) -> Iterator[tuple[specs.Train | specs.Finetune, int]]:
             case specs.Train(init=None):
                 yield node, node.recipe.epochs
             case specs.Prune(recipe=specs.Recipe() as recipe):
-                yield paths.trained(node), recipe.epochs
+                yield node.trained, recipe.epochs
             case specs.Finetune():
                 yield node, node.recipe.epochs
 
@@ -92,7 +92,7 @@ def stored(plan: Plan) -> int:
             case specs.Train() | specs.Prune() | specs.Finetune():
                 total += 4 * cost_of(node)[0]
             case specs.Infer():
-                _, images, classes, _ = DATASETS[paths.trained(node.model).data.dataset]
+                _, images, classes, _ = DATASETS[node.model.trained.data.dataset]
                 each = 2 if node.precision == "float16" else 4
                 total += node.samples * images * classes * each
     return total
@@ -111,7 +111,7 @@ def main() -> None:
         plan = Plan.load(Study.load(file).content)
         work, seconds, count = 0, 0.0, 0
         for network, epochs in trainings(plan):
-            trained = paths.trained(network)
+            trained = network.trained
             sparsity = network.model.sparsity if isinstance(network, specs.Finetune) else 0.0
             images, *_ = DATASETS[trained.data.dataset]
             measured = known[trained.architecture]

@@ -18,6 +18,7 @@ import measuring
 import torch
 
 from pipeline.cache import manifests, paths
+from pipeline.cache.specs import STAGES
 
 IMPORT = "from pipeline.running import job; job._import_quickly('pipeline.stages.{stage}', 1)"
 
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     measuring.add_arguments(parser)
     arguments = parser.parse_args()
-    seconds: dict[str, list[float]] = {stage: [] for stage in paths.PAYLOADS}
+    seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for folder in manifests.folders(arguments.artifacts):
         file = folder / paths.PROVENANCE
         if file.is_file():

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.cache import manifests, paths
+from pipeline.cache import manifests
 from pipeline.cache.files import sha256, write_bytes
 from pipeline.running.plan import Plan
 
@@ -152,14 +152,14 @@ class Project:
         for name, spec in plan.nodes.items():
             folder, files = plan.artifacts / name, {}
             if not plan.is_there(spec):
-                for file in paths.PAYLOADS[spec.stage]:
+                for file in spec.payload:
                     write_bytes(folder / file, file.encode())
                     files[file] = sha256(folder / file)
                 manifests.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)
         plan.study_folder.mkdir(parents=True, exist_ok=True)
         for old in plan.study_folder.glob(".plot~*"):
             old.unlink()
-        for file in plan.drawn:
+        for file in plan.report_files:
             file.touch()
 
     def edit(self, file: str, old: str, new: str) -> None:

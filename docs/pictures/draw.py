@@ -151,13 +151,13 @@ def path() -> Picture:
         ("plain-0/", "member 0 of", "the ensemble"),
         ("l1-0.4/", "pruner and", "sparsity"),
         ("finetune~", "stage", ""),
-        ("81c0d9e4/", "fingerprint of settings,", "code and parents"),
+        ("2f8535d1/", "fingerprint of settings,", "code and parents"),
         ("model.safetensors", "payload, beside", "manifest.json"),
     ]
     picture = Picture(1000, 116)
     x = 15.0
     for text, *words in parts:
-        picture.words(x, 30, text, anchor="start", code=True, bold=text == "81c0d9e4/")
+        picture.words(x, 30, text, anchor="start", code=True, bold=text == "2f8535d1/")
         picture.line((x, 40), (x + 7.6 * len(text), 40), arrow=False)
         for line, word in enumerate(words):
             picture.words(x, 60 + 16 * line, word, anchor="start")

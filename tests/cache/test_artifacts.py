@@ -202,9 +202,9 @@ def test_mutated_files_give_the_projects_error_or_a_value(
             assert "mutant" in str(error)
 
 
-def finished(folder: Path, spec: specs.AnySpec) -> None:
+def finished(folder: Path, spec: specs.Spec) -> None:
     files = {}
-    for name in paths.PAYLOADS[spec.stage]:
+    for name in spec.payload:
         write_bytes(folder / name, b"content of " + name.encode())
         files[name] = sha256(folder / name)
     manifests.Manifest(spec.fingerprint, spec.to_json(), files, {}).write(folder)

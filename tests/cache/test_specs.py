@@ -18,7 +18,7 @@ def chain(monkeypatch: pytest.MonkeyPatch) -> Score:
     return Score((Infer(Finetune(pruned, Recipe(epochs=1))),), "msp")
 
 
-def lineage(spec: specs.AnySpec) -> list[specs.AnySpec]:
+def lineage(spec: specs.Spec) -> list[specs.Spec]:
     return [spec, *(each for parent in spec.parents() for each in lineage(parent))]
 
 
@@ -93,7 +93,7 @@ def test_access_is_not_identity(chain: Score) -> None:
 def test_a_change_reaches_what_depends_on_it(
     chain: Score, stage: str, change: dict[str, object], same: set[str]
 ) -> None:
-    def changed(spec: specs.AnySpec) -> specs.AnySpec:
+    def changed(spec: specs.Spec) -> specs.Spec:
         if spec.stage == stage:
             return replace(spec, **change)  # type: ignore[arg-type]
         if isinstance(spec, Score):
@@ -119,7 +119,7 @@ def test_the_code_is_part_of_the_fingerprint(chain: Score, monkeypatch: pytest.M
 
 
 def test_places_say_what_is_in_them(chain: Score) -> None:
-    assert {spec.stage: paths.place(spec) for spec in lineage(chain)} == {
+    assert {spec.stage: spec.place for spec in lineage(chain)} == {
         "score": "digits/resnet18/msp/l1-0.4",
         "infer": "digits/resnet18/plain-0/l1-0.4",
         "finetune": "digits/resnet18/plain-0/l1-0.4",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cache import files, manifests, paths
-from pipeline.cache.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Score, Train
+from pipeline.cache.specs import Data, Finetune, Infer, Prune, Recipe, Score, Spec, Train
 from pipeline.commands.estimate import WallTimes, in_time
 
 RESNET = Train(Data("digits"), "resnet18", Recipe(epochs=10))
@@ -16,7 +16,7 @@ WIDE = Train(Data("digits"), "resnet18", Recipe(epochs=10), (("width", 2.0),))
 
 @pytest.fixture
 def timed(tmp_path: Path) -> Callable[..., WallTimes]:
-    def timed(*jobs: tuple[AnySpec, float]) -> WallTimes:
+    def timed(*jobs: tuple[Spec, float]) -> WallTimes:
         for spec, seconds in jobs:
             folder = tmp_path / paths.folder(spec)
             manifests.Manifest(spec.fingerprint, spec.to_json(), {}, {}).write(folder)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 from commands.tree import Tree
 
-from pipeline.commands.planned import drawing, planned
+from pipeline.commands.planned import why_draw
 
 
 def short(names: Iterable[str]) -> set[str]:
@@ -15,39 +15,39 @@ def short(names: Iterable[str]) -> set[str]:
 
 
 def test_a_finished_study_is_done_whenever_its_files_were_touched(tree: Tree) -> None:
-    assert drawing(tree.plan) is None
-    assert planned(tree.plan) == set()
+    assert why_draw(tree.plan) is None
+    assert tree.plan.missing() == {}
     file = tree.at("ensemble", "score") / "scores.json"
     later = tree.plan.marker.stat().st_mtime_ns + 10**9
     os.utime(file, ns=(later, later))
-    assert drawing(tree.plan) is None
+    assert why_draw(tree.plan) is None
 
 
 def test_what_is_not_drawn_is_drawn(tree: Tree) -> None:
     (tree.plan.study_folder / "results.csv").unlink()
-    assert drawing(tree.plan) == "is not drawn"
+    assert why_draw(tree.plan) == "is not drawn"
     (tree.plan.study_folder / "results.csv").touch()
     tree.plan.marker.unlink()
-    assert drawing(tree.plan) == "is not drawn"
-    assert planned(tree.plan) == set()
+    assert why_draw(tree.plan) == "is not drawn"
+    assert tree.plan.missing() == {}
 
 
 def test_a_deleted_score_is_made_again_and_drawn(tree: Tree) -> None:
     shutil.rmtree(tree.at("msp", "score"))
     shutil.rmtree(tree.at("plain-0", "train"))
-    assert short(planned(tree.plan)) == {"msp/score"}
-    assert drawing(tree.plan) == "is drawn from scores that are gone"
+    assert short(tree.plan.missing()) == {"msp/score"}
+    assert why_draw(tree.plan) == "is drawn from scores that are gone"
 
 
 def test_a_deleted_checkpoint_is_made_only_when_it_is_needed(tree: Tree) -> None:
     for stage in ("prune", "finetune"):
         shutil.rmtree(tree.at("plain-0/l1-0.5", stage))
-    assert planned(tree.plan) == set()
+    assert tree.plan.missing() == {}
     shutil.rmtree(tree.at("plain-0/l1-0.5", "infer"))
     # The scores that the predictions are in are there.
-    assert planned(tree.plan) == set()
+    assert tree.plan.missing() == {}
     shutil.rmtree(tree.at("msp/l1-0.5", "score"))
-    assert short(planned(tree.plan)) == {
+    assert short(tree.plan.missing()) == {
         "plain-0/l1-0.5/prune", "plain-0/l1-0.5/finetune", "plain-0/l1-0.5/infer",
         "msp/l1-0.5/score",
     }  # fmt: skip
@@ -58,7 +58,7 @@ def test_what_is_there_or_not_needed_stays_when_its_parent_is_made_again(tree: T
     shutil.rmtree(tree.at("plain-0/l1-0.5", "prune"))
     shutil.rmtree(tree.at("plain-0", "infer"))
     shutil.rmtree(tree.at("msp", "score"))
-    assert short(planned(tree.plan)) == {"plain-0/train", "plain-0/infer", "msp/score"}
+    assert short(tree.plan.missing()) == {"plain-0/train", "plain-0/infer", "msp/score"}
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_an_artifact_that_lacks_a_file_is_not_there(tree: Tree, stage: str, file
         shutil.rmtree(tree.at("plain-0/resrep-0.5", "infer"))
     if stage != "score":
         shutil.rmtree(tree.at("msp/resrep-0.5", "score"))
-    assert f"{place}/{stage}" in short(planned(tree.plan))
+    assert f"{place}/{stage}" in short(tree.plan.missing())

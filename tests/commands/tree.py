@@ -9,8 +9,8 @@ from support import TINY
 
 from pipeline.cache import manifests, paths
 from pipeline.cache.files import sha256, write_bytes
-from pipeline.cache.specs import STAGES, AnySpec
-from pipeline.running.plan import Plan, reads
+from pipeline.cache.specs import STAGES, Spec
+from pipeline.running.plan import Plan
 
 Call = Callable[..., tuple[int | str | None, list[str]]]
 
@@ -34,10 +34,10 @@ class Tree:
             folder = self.root / name
             if not folder.exists():
                 files = {}
-                for file in paths.PAYLOADS[spec.stage]:
+                for file in spec.payload:
                     write_bytes(folder / file, f"{name}/{file}".ljust(100).encode())
                     files[file] = sha256(folder / file)
-                parents = {paths.folder(parent): self._digest(parent) for parent in reads(spec)}
+                parents = {paths.folder(parent): self._digest(parent) for parent in spec.reads()}
                 manifest = manifests.Manifest(spec.fingerprint, spec.to_json(), files, parents)
                 manifest.write(folder)
         plan.study_folder.mkdir(parents=True)
@@ -51,8 +51,8 @@ class Tree:
         Path(f"{study}.yaml").write_text(yaml.safe_dump(content))
         return Plan.load(content)
 
-    def _digest(self, spec: AnySpec) -> str:
-        return sha256(self.root / paths.folder(spec) / paths.PAYLOADS[spec.stage][0])
+    def _digest(self, spec: Spec) -> str:
+        return sha256(self.root / paths.folder(spec) / spec.payload[0])
 
     def at(self, place: str, stage: str) -> Path:
         """The folder of an artifact, such as that of ``plain-0/l1-0.5``, ``prune``."""
@@ -64,6 +64,6 @@ class Tree:
         return len(list(self.root.rglob("*~*/manifest.json")))
 
 
-def _rank(spec: AnySpec) -> int:
+def _rank(spec: Spec) -> int:
     """Parents come before children."""
     return list(STAGES).index(spec.stage)

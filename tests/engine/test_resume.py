@@ -22,6 +22,7 @@ from pipeline.datasets import Dataset, ImageSet
 from pipeline.engine.resume import SIGNALS, Resume, stop_requests
 from pipeline.engine.training import SGD, Extension, ParameterGroup
 from pipeline.running.job import INTERRUPTED, Job
+from pipeline.running.switches import Switches
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 DATA = specs.Data("digits")
@@ -40,14 +41,14 @@ class Script:
     """One call of a stage's script."""
 
     root: Path
-    spec: specs.AnySpec
+    spec: specs.Spec
 
     @property
     def folder(self) -> Path:
         return self.root / paths.folder(self.spec)
 
     def start(self) -> "subprocess.Popen[str]":
-        script = str(SCRIPTS / f"{self.spec.stage}.py")
+        script = str(SCRIPTS / "stage.py")
         spec = json.dumps(self.spec.to_json())
         return subprocess.Popen(
             [sys.executable, script, "--spec", spec, "--artifacts", str(self.root),
@@ -86,7 +87,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = torch.randint(256, (100, 3, 8, 8), dtype=torch.uint8, generator=generator)
     part = ImageSet(images, torch.arange(100) % 4, torch.arange(100))
     mean, std = (0.5, 0.5, 0.5), (0.3, 0.3, 0.3)
-    (name,) = paths.PAYLOADS["data"]
+    (name,) = specs.Data.payload
     payloads.save_dataset(folder / name, Dataset(part, part, ("a", "b", "c", "d"), mean, std, 1))
     files = {name: sha256(folder / name)}
     manifests.Manifest(DATA.fingerprint, DATA.to_json(), files, {}).write(folder)
@@ -97,21 +98,21 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def same_bits_after(
     root: Path,
     untouched: Path,
-    spec: specs.AnySpec,
+    spec: specs.Spec,
     interruptions: Sequence[tuple[signal.Signals, float]],
 ) -> list[int]:
     """Make a spec's artifact with interruptions, and compare it with the untouched one."""
     script = Script(root, spec)
     codes = [script.interrupt(*each) for each in interruptions]
     script.run()
-    for name in paths.PAYLOADS[spec.stage]:
+    for name in spec.payload:
         assert sha256(script.folder / name) == sha256(untouched / paths.folder(spec) / name)
     left = {file.name for file in script.folder.iterdir()}
     assert left == {*paths.outputs(spec.stage), paths.PROVENANCE, paths.LOCK}
     return codes
 
 
-def copy(source: Path, target: Path, *without: specs.AnySpec) -> Path:
+def copy(source: Path, target: Path, *without: specs.Spec) -> Path:
     shutil.copytree(source, target)
     for spec in without:
         shutil.rmtree(target / paths.folder(spec))
@@ -129,7 +130,7 @@ def test_an_interrupted_training_has_the_bits_of_an_untouched_one(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", [TRAIN, FINETUNE, RESREP], ids=["train", "finetune", "resrep"])
-def test_twenty_kills_change_no_bit(tmp_path: Path, untouched: Path, spec: specs.AnySpec) -> None:
+def test_twenty_kills_change_no_bit(tmp_path: Path, untouched: Path, spec: specs.Spec) -> None:
     reference = copy(untouched, tmp_path / "reference")
     for each in (L1, spec):
         Script(reference, each).run()
@@ -196,7 +197,7 @@ def test_no_flipped_bit_is_continued(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_the_stamp_tells_codes_and_parents_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Job(TRAIN, tmp_path, tmp_path)
+    job = Job(TRAIN, Switches(artifacts=tmp_path))
     stamps = [job.stamp]
     job.parents["digits/data~12345678"] = "a checksum"
     stamps.append(job.stamp)

@@ -14,6 +14,7 @@ import torch
 from pipeline.errors import PipelineError
 from pipeline.running import gpu
 from pipeline.running.plan import Plan
+from pipeline.running.rules import Rules
 
 STUDY: dict[str, Any] = {
     "study": "s",
@@ -157,29 +158,32 @@ def test_a_promised_device_that_torch_can_use_is_used(monkeypatch: pytest.Monkey
 
 def test_a_run_can_choose_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    plan = Plan.load(STUDY)
-    assert plan.jobs_on_gpus == 2
-    assert "--device" not in plan.arguments("train")
-    plan = Plan.load(STUDY | {"device": "cpu"})
-    assert plan.jobs_on_gpus == 0
-    assert "--device cpu" in plan.arguments("train")
+    rules = Rules(Plan.load(STUDY))
+    assert rules.jobs_on_gpus == 2
+    assert "--device" not in rules.arguments()
+    rules = Rules(Plan.load(STUDY | {"device": "cpu"}))
+    assert rules.jobs_on_gpus == 0
+    assert "--device cpu" in rules.arguments()
 
 
 def test_a_run_can_put_several_jobs_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    plan = Plan.load(STUDY | {"jobs_per_gpu": 3})
-    assert plan.jobs_on_gpus == 6
-    assert "--jobs-per-gpu 3" in plan.arguments("infer")
+    rules = Rules(Plan.load(STUDY | {"jobs_per_gpu": 3}))
+    assert rules.jobs_on_gpus == 6
+    assert "--jobs-per-gpu 3" in rules.arguments()
 
 
 def test_a_job_gets_its_share_of_the_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan.load(STUDY)
+    def threads(stage: str, cores: int | None, **switches: int) -> int:
+        return Rules(Plan.load(STUDY | switches), cores=cores).threads(stage)
+
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert plan.threads(16) == 1
+    assert threads("train", 16) == 1
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    assert plan.threads(16) == 7
-    assert plan.threads(None) == plan.threads(1) == 1
-    assert Plan.load(STUDY | {"jobs_per_gpu": 4}).threads(17) == 2
+    assert threads("train", 16) == 7
+    assert threads("score", 16) == 1
+    assert threads("train", None) == threads("train", 1) == 1
+    assert threads("train", 17, jobs_per_gpu=4) == 2
 
 
 def test_gpus_are_numbered_as_cuda_counts_them(

@@ -22,11 +22,11 @@ TRAIN = specs.Train(DATA, "resnet18", specs.Recipe(1, batch_size=256), (("width"
 
 
 def call(
-    root: Path, spec: specs.AnySpec, *more: str, **environment: str
+    root: Path, spec: specs.Spec, *more: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable,
-        str(SCRIPTS / f"{spec.stage}.py"),
+        str(SCRIPTS / "stage.py"),
         "--spec",
         json.dumps(spec.to_json()),
     ]
@@ -75,12 +75,12 @@ def test_code_that_was_not_planned_with_is_refused(root: Path) -> None:
 @pytest.mark.parametrize("spec", ["{", "[]", '{"stage": "fly"}', '{"stage": "data", "wings": 2}'])
 def test_what_is_no_spec_is_refused_in_one_line(root: Path, spec: str) -> None:
     done = subprocess.run(
-        [sys.executable, SCRIPTS / "data.py", "--spec", spec, "--artifacts", root],
+        [sys.executable, SCRIPTS / "stage.py", "--spec", spec, "--artifacts", root],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("data: --spec is not a spec")
+    assert done.stderr.startswith("job: --spec is not a spec")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -112,7 +112,7 @@ sys.modules["pipeline.stages.data"] = types.SimpleNamespace(run=run)
 def run_python(code: str, root: Path) -> subprocess.CompletedProcess[str]:
     """Run a data stage with something changed by lines of Python first."""
     spec = json.dumps(OTHER.to_json())
-    script = f"{STAGE}{code}\njob.main('data')"
+    script = f"{STAGE}{code}\njob.main()"
     return subprocess.run(
         [sys.executable, "-c", script, "--spec", spec, "--artifacts", root],
         capture_output=True,
@@ -154,7 +154,7 @@ def read_only(folder: Path) -> list[str]:
 
 
 def test_artifacts_that_are_read_only_are_said_to_be(root: Path) -> None:
-    command = [sys.executable, str(SCRIPTS / "data.py"), "--artifacts", str(root), "--spec"]
+    command = [sys.executable, str(SCRIPTS / "stage.py"), "--artifacts", str(root), "--spec"]
     prefix = read_only(root)
     try:
         there, missing = (

@@ -1,5 +1,6 @@
 """What Snakemake is told: files, what they are made from, and what is asked for."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from support import TINY
 
-from pipeline.cache import paths
-from pipeline.cache.specs import AnySpec, Finetune, Infer
+from pipeline.cache.specs import Finetune, Infer, Spec
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
+from pipeline.running.rules import Rules
 
 PLACE = "digits/resnet18/plain-0/l1-0.5"
 
@@ -21,11 +22,9 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     return Plan.load(TINY)
 
 
-def only(plan: Plan, kind: type[AnySpec], place: str = PLACE) -> AnySpec:
+def only(plan: Plan, kind: type[Spec], place: str = PLACE) -> Spec:
     (found,) = [
-        spec
-        for spec in plan.nodes.values()
-        if isinstance(spec, kind) and paths.place(spec) == place
+        spec for spec in plan.nodes.values() if isinstance(spec, kind) and spec.place == place
     ]
     return found
 
@@ -36,9 +35,9 @@ def write(files: Sequence[str | Path]) -> None:
         file.touch()
 
 
-def inputs(plan: Plan, spec: AnySpec) -> list[str]:
-    wildcards = SimpleNamespace(place=paths.place(spec), fingerprint=spec.fingerprint)
-    return plan.inputs(spec.stage)(wildcards)
+def inputs(plan: Plan, spec: Spec, **settings: bool) -> list[str]:
+    wildcards = SimpleNamespace(place=spec.place, fingerprint=spec.fingerprint)
+    return Rules(plan, **settings).inputs(spec.stage)(wildcards)
 
 
 def test_an_artifact_that_is_there_is_made_from_nothing(plan: Plan) -> None:
@@ -49,7 +48,7 @@ def test_an_artifact_that_is_there_is_made_from_nothing(plan: Plan) -> None:
     assert inputs(Plan.load(TINY), infer) == made_from
     write(plan.files(infer))
     assert inputs(Plan.load(TINY), infer) == []
-    assert inputs(Plan.load(TINY, whole=True), infer) == made_from
+    assert inputs(plan, infer, whole=True) == made_from
 
 
 def test_another_studys_artifact_is_refused(plan: Plan) -> None:
@@ -60,16 +59,18 @@ def test_another_studys_artifact_is_refused(plan: Plan) -> None:
 
 def test_what_is_asked_for(plan: Plan) -> None:
     drawn = ["artifacts/studies/tiny/results.csv", str(plan.marker)]
-    assert plan.drawing == drawn
-    write([*drawn, *plan.scores])
-    assert plan.drawing == drawn
+    rules = Rules(plan)
+    assert rules.report == drawn
+    write([*drawn, *rules.scores])
+    assert rules.report == drawn
     lost = plan.files(plan.combinations[4].score)
     Path(lost[1]).unlink()
-    assert plan.drawing == [*drawn, *lost]
+    assert rules.report == [*drawn, *lost]
 
 
 def test_places(plan: Plan) -> None:
-    files = [file.split("~")[0] + "/" + file.split("/")[-1] for file in plan.at(PLACE)]
+    rules = Rules(plan)
+    files = [file.split("~")[0] + "/" + file.split("/")[-1] for file in rules.at(PLACE)]
     assert sorted(files) == [
         f"artifacts/{PLACE}/finetune/manifest.json",
         f"artifacts/{PLACE}/finetune/model.safetensors",
@@ -79,7 +80,8 @@ def test_places(plan: Plan) -> None:
         f"artifacts/{PLACE}/prune/model.safetensors",
         f"artifacts/{PLACE}/prune/report.json",
     ]
-    assert plan.at("digits/resnet18") == plan.at("all") == plan.at("") == []
+    assert rules.at(f"{PLACE}/") == rules.at(f"artifacts/{PLACE}") == rules.at(PLACE)
+    assert rules.at("digits/resnet18") == rules.at("all") == rules.at("") == []
 
 
 @pytest.mark.parametrize("root", ["artifacts", "elsewhere", "absolute"])
@@ -90,13 +92,16 @@ def test_what_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: s
     file = plan.files(only(plan, Infer))[0]
     cached = ["train", PLACE, file, f"./{file}" if root != "absolute" else file]
     free = ["all", "plot", "figures", str(plan.marker), "digits/resnet18", "x~00000000/y"]
-    assert plan.cached([*free, *cached]) == sorted(cached)
-    assert plan.cached(free) == []
+    rules = Rules(plan)
+    rules.refuse(cached, forced=free)
+    for target in cached:
+        with pytest.raises(PipelineError, match=f"^{re.escape(target)}: -R and -f make nothing"):
+            rules.refuse([], forced=[*free, target])
 
 
 def test_folders_that_climb_are_absolute(plan: Plan, tmp_path: Path) -> None:
     """Snakemake keeps its backups of ``../x`` outside of the folder for backups."""
     assert Plan.load(TINY | {"artifacts": "../big"}).artifacts == tmp_path.parent / "big"
     other = Plan.load(TINY | {"artifacts": "big", "output": "here/../drawn"})
-    assert (other.artifacts, other.output) == (Path("big"), tmp_path / "drawn")
+    assert (other.artifacts, other.switches.output) == (Path("big"), tmp_path / "drawn")
     assert other.marker.name == plan.marker.name

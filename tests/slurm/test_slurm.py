@@ -13,6 +13,7 @@ from slurm.cluster import Cluster, missing, wait_for
 from support import Project
 
 from pipeline.cache import paths
+from pipeline.cache.specs import STAGES
 
 # The number of threads decides the last bits of sums.
 ONE_THREAD = ("--set-threads", "train=1", "prune=1", "finetune=1", "infer=1")
@@ -106,7 +107,7 @@ def resumed_at(project: Project, place: str, stage: str) -> tuple[int, ...]:
 
 def computed(project: Project) -> dict[str, bytes]:
     """All files of a study that say what was computed, not when and where."""
-    names = {name for stage in paths.PAYLOADS for name in paths.outputs(stage)}
+    names = {name for stage in STAGES for name in paths.outputs(stage)}
     return {
         str(file.relative_to(project.artifacts)): file.read_bytes()
         for file in project.artifacts.rglob("*")

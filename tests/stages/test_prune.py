@@ -15,6 +15,7 @@ from pipeline.models import build
 from pipeline.pruning import hrank
 from pipeline.registry import PRUNERS
 from pipeline.running.job import Job
+from pipeline.running.switches import Switches
 from pipeline.stages import prune
 
 
@@ -42,7 +43,7 @@ def shown(
         monkeypatch.setattr(hrank.Ranks, "run", spied)
         trained = Train(Data("digits"), "resnet18", Recipe(epochs=0), (("width", 1 / 16),))
         spec = Prune(trained, "hrank", 0.5, tuple(sorted(options.items())), seed=seed)
-        prune.run(spec, Job(spec, tmp_path, tmp_path))
+        prune.run(spec, Job(spec, Switches(artifacts=tmp_path)))
         return torch.cat(batches)
 
     return shown

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from pipeline.cache import paths, payloads
-from pipeline.cache.specs import AnySpec, Data, Finetune, Infer, Prune, Recipe, Train
+from pipeline.cache.specs import Data, Finetune, Infer, Prune, Recipe, Spec, Train
 from pipeline.errors import PipelineError
 from pipeline.running.job import Job
+from pipeline.running.switches import Switches
 from pipeline.stages import data, finetune, infer, prune, train
 
 STAGES = {"data": data, "train": train, "prune": prune, "finetune": finetune, "infer": infer}
@@ -19,16 +20,16 @@ RECIPE = Recipe(1, batch_size=6, lr=0.01, schedule="step")
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[AnySpec], Path]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Spec], Path]:
     """Runs a stage and gives its payload."""
 
-    def payload(spec: AnySpec) -> Path:
-        return tmp_path / paths.folder(spec) / paths.PAYLOADS[spec.stage][0]
+    def payload(spec: Spec) -> Path:
+        return tmp_path / paths.folder(spec) / spec.payload[0]
 
     monkeypatch.setattr(Job, "read", lambda job, parent: payload(parent))
 
-    def run(spec: AnySpec) -> Path:
-        STAGES[spec.stage].run(spec, Job(spec, tmp_path, tmp_path))
+    def run(spec: Spec) -> Path:
+        STAGES[spec.stage].run(spec, Job(spec, Switches(artifacts=tmp_path)))
         return payload(spec)
 
     return run
@@ -43,7 +44,7 @@ def chain(path: Path) -> tuple[Data, Train, Prune, Finetune, Infer]:
 
 
 def test_the_folder_may_move_between_stages(
-    make_folder: Callable[..., Path], run: Callable[[AnySpec], Path], tmp_path: Path
+    make_folder: Callable[..., Path], run: Callable[[Spec], Path], tmp_path: Path
 ) -> None:
     root = make_folder()
     for spec in chain(root)[:2]:
@@ -65,7 +66,7 @@ def test_the_folder_may_move_between_stages(
 
 
 def test_resrep_prunes_while_it_trains_on_a_stream(
-    make_folder: Callable[..., Path], run: Callable[[AnySpec], Path]
+    make_folder: Callable[..., Path], run: Callable[[Spec], Path]
 ) -> None:
     root = make_folder()
     pictures, trained, *_ = chain(root)

@@ -19,6 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights, load_weights
 from pipeline.running.job import Job
+from pipeline.running.switches import Switches
 from pipeline.stages import train
 
 
@@ -48,7 +49,7 @@ def test_the_network_is_the_given_one(
         Data("digits"), "resnet18", Recipe(epochs=0), (("width", 1 / 16),), dropout,
         init=sha256(path), init_path=str(path),
     )  # fmt: skip
-    job = Job(spec, tmp_path, tmp_path)
+    job = Job(spec, Switches(artifacts=tmp_path))
     train.run(spec, job)
     model = payloads.load_model(job.path("model.safetensors"))
     assert model.description.dropout == dropout  # type: ignore[union-attr]

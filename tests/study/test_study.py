@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.cache import paths
 from pipeline.cache.specs import Recipe, Train, from_json
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
@@ -168,7 +167,7 @@ def init(study: dict[str, Any], **given: str) -> dict[str, Any]:
 
 def trained(study: dict[str, Any]) -> dict[str, Train]:
     nodes = Plan.load(study).nodes.values()
-    return {paths.place(spec): spec for spec in nodes if isinstance(spec, Train)}
+    return {spec.place: spec for spec in nodes if isinstance(spec, Train)}
 
 
 def test_given_weights_are_known_by_their_content(tmp_path: Path) -> None:

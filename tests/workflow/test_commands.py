@@ -6,7 +6,7 @@ from pathlib import Path
 
 from support import Project
 
-from pipeline.cache import paths
+from pipeline.cache.specs import STAGES
 
 JOBS = {"read": "data", "train": "train", "prune": "prune", "fine-tune": "finetune",
         "predict": "infer", "score": "score"}  # fmt: skip
@@ -17,7 +17,7 @@ def would_run(project: Project) -> Counter[str]:
     done = project.call("pipeline", "status", "study.yaml")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    counts = Counter({row[0]: int(row[3]) for row in rows if row and row[0] in paths.PAYLOADS})
+    counts = Counter({row[0]: int(row[3]) for row in rows if row and row[0] in STAGES})
     drawn = done.stdout.endswith("the study is drawn: nothing to do\n")
     return counts + Counter(plot=0 if drawn else 1)
 

@@ -80,7 +80,7 @@ def given_weights(content: bytes, project: Project) -> Infer:
     (spec,) = [
         spec
         for spec in project.plan(**GIVEN).nodes.values()
-        if isinstance(spec, Infer) and paths.place(spec).endswith("plain-0")
+        if isinstance(spec, Infer) and spec.place.endswith("plain-0")
     ]
     file.unlink()
     return spec

@@ -1,6 +1,31 @@
+"""What all rules share: the plan of the study, and what Snakemake is told beside it."""
+
 import sys
 
-from snakemake.settings.types import RerunTrigger
+from pipeline.errors import PipelineError
+from pipeline.running import snakemake_internals
+from pipeline.running.plan import Plan
+from pipeline.running.rules import Rules
+
+asked = snakemake_internals.command_line()
+
+try:
+    plan = Plan.load(config)
+    jobs = Rules(
+        plan,
+        whole=asked.forceall,
+        cores=snakemake_internals.cores(workflow),
+        python=snakemake_internals.interpreter(workflow),
+    )
+    forced = {*asked.forcerun, *(asked.targets if asked.force else ())}
+    if workflow.is_main_process:
+        jobs.refuse(asked.targets, forced)
+except PipelineError as error:
+    sys.exit(f"study: {error}")
+
+# One job a device, unless told otherwise; without any, the resource is not limited.
+snakemake_internals.limit(workflow, "gpu", jobs.jobs_on_gpus)
+snakemake_internals.ignore_clocks()
 
 
 def unless_misled(files):
@@ -10,10 +35,20 @@ def unless_misled(files):
     """
 
     def checked(_):
-        if workflow.rerun_triggers != {RerunTrigger.MTIME}:
+        if not snakemake_internals.makes_missing_files_only(workflow):
             sys.exit(
                 "only missing files are made: a profile needs all keys of profiles/default"
             )
         return files
 
     return checked
+
+
+onstart:
+    snakemake_internals.start_at_once(workflow)
+    snakemake_internals.retry_what_can_succeed(workflow)
+
+
+onsuccess:
+    if jobs.draws(asked.targets):
+        print(f"tables and figures: {plan.study_folder}")

@@ -1,16 +1,18 @@
 rule data:
     """Read a data set once and store it as tensors."""
     input:
-        ancient(plan.inputs("data")),
+        ancient(jobs.inputs("data")),
     output:
-        update(plan.pattern("data", "images.safetensors")),
-        update(plan.pattern("data", "manifest.json")),
+        update(jobs.outputs("data")),
     log:
-        plan.log("data"),
+        jobs.log("data"),
     conda:
         "../../environment.yml"
+    threads: jobs.threads("data")
+    resources:
+        gpu=jobs.gpus("data"),
     params:
-        command=plan.command("data"),
+        command=jobs.command("data"),
     message:
         "read {wildcards.place}"
     shell:

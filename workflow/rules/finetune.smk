@@ -1,19 +1,18 @@
 rule finetune:
     """Train a pruned network further."""
     input:
-        ancient(plan.inputs("finetune")),
+        ancient(jobs.inputs("finetune")),
     output:
-        update(plan.pattern("finetune", "model.safetensors")),
-        update(plan.pattern("finetune", "manifest.json")),
+        update(jobs.outputs("finetune")),
     log:
-        plan.log("finetune"),
+        jobs.log("finetune"),
     conda:
         "../../environment.yml"
-    threads: plan.threads(cores)
+    threads: jobs.threads("finetune")
     resources:
-        gpu=1,
+        gpu=jobs.gpus("finetune"),
     params:
-        command=plan.command("finetune"),
+        command=jobs.command("finetune"),
     message:
         "fine-tune {wildcards.place}"
     shell:

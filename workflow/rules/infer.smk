@@ -1,19 +1,18 @@
 rule infer:
     """Predict the test set with one network."""
     input:
-        ancient(plan.inputs("infer")),
+        ancient(jobs.inputs("infer")),
     output:
-        update(plan.pattern("infer", "predictions.safetensors")),
-        update(plan.pattern("infer", "manifest.json")),
+        update(jobs.outputs("infer")),
     log:
-        plan.log("infer"),
+        jobs.log("infer"),
     conda:
         "../../environment.yml"
-    threads: plan.threads(cores)
+    threads: jobs.threads("infer")
     resources:
-        gpu=1,
+        gpu=jobs.gpus("infer"),
     params:
-        command=plan.command("infer"),
+        command=jobs.command("infer"),
     message:
         "predict {wildcards.place}"
     shell:

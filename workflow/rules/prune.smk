@@ -1,20 +1,18 @@
 rule prune:
     """Remove channels of a trained network."""
     input:
-        ancient(plan.inputs("prune")),
+        ancient(jobs.inputs("prune")),
     output:
-        update(plan.pattern("prune", "model.safetensors")),
-        update(plan.pattern("prune", "report.json")),
-        update(plan.pattern("prune", "manifest.json")),
+        update(jobs.outputs("prune")),
     log:
-        plan.log("prune"),
+        jobs.log("prune"),
     conda:
         "../../environment.yml"
-    threads: plan.threads(cores)
+    threads: jobs.threads("prune")
     resources:
-        gpu=1,
+        gpu=jobs.gpus("prune"),
     params:
-        command=plan.command("prune"),
+        command=jobs.command("prune"),
     message:
         "prune {wildcards.place}"
     shell:

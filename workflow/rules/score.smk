@@ -1,17 +1,18 @@
 rule score:
     """Measure accuracy, uncertainty and calibration of one combination."""
     input:
-        ancient(plan.inputs("score")),
+        ancient(jobs.inputs("score")),
     output:
-        update(plan.pattern("score", "scores.json")),
-        update(plan.pattern("score", "curves.npz")),
-        update(plan.pattern("score", "manifest.json")),
+        update(jobs.outputs("score")),
     log:
-        plan.log("score"),
+        jobs.log("score"),
     conda:
         "../../environment.yml"
+    threads: jobs.threads("score")
+    resources:
+        gpu=jobs.gpus("score"),
     params:
-        command=plan.command("score"),
+        command=jobs.command("score"),
     message:
         "score {wildcards.place}"
     shell:

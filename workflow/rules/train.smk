@@ -1,19 +1,18 @@
 rule train:
     """Train one network: an ensemble member, or the one with dropout."""
     input:
-        ancient(plan.inputs("train")),
+        ancient(jobs.inputs("train")),
     output:
-        update(plan.pattern("train", "model.safetensors")),
-        update(plan.pattern("train", "manifest.json")),
+        update(jobs.outputs("train")),
     log:
-        plan.log("train"),
+        jobs.log("train"),
     conda:
         "../../environment.yml"
-    threads: plan.threads(cores)
+    threads: jobs.threads("train")
     resources:
-        gpu=1,
+        gpu=jobs.gpus("train"),
     params:
-        command=plan.command("train"),
+        command=jobs.command("train"),
     message:
         "train {wildcards.place}"
     shell:

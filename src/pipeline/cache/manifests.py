@@ -6,7 +6,7 @@ finished.
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 
 from pipeline.cache import paths
 from pipeline.cache.files import mend, read_json, sha256, write_json
-from pipeline.cache.specs import AnySpec, from_json
+from pipeline.cache.specs import STAGES, Spec, from_json
 from pipeline.errors import PipelineError
 
-FOLDER = re.compile(rf"({'|'.join(paths.PAYLOADS)})~[0-9a-f]{{8}}")
+FOLDER = re.compile(rf"({'|'.join(STAGES)})~[0-9a-f]{{8}}")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def check(folder: Path, spec: AnySpec) -> Manifest:
+def check(folder: Path, spec: Spec) -> Manifest:
     """The manifest of a finished artifact whose files are as they were written.
 
     Raises:
@@ -64,7 +64,7 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
         raise PipelineError(
             f"{folder} holds {found}, not {wanted}; {mend(folder / paths.MANIFEST)}"
         )
-    for name in paths.PAYLOADS[spec.stage]:
+    for name in spec.payload:
         path = folder / name
         if not path.is_file():
             raise PipelineError(f"{path} is missing; {mend(path)}")
@@ -73,55 +73,56 @@ def check(folder: Path, spec: AnySpec) -> Manifest:
     return manifest
 
 
-def is_finished(folder: Path, spec: AnySpec) -> bool:
+def is_finished(folder: Path, spec: Spec) -> bool:
     """Whether an artifact is there, as far as can be told without reading its payload."""
     with suppress(PipelineError):
         return read_manifest(folder).fingerprint == spec.fingerprint and all(
-            (folder / name).is_file() for name in paths.PAYLOADS[spec.stage]
+            (folder / name).is_file() for name in spec.payload
         )
     return False
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """The folders of all artifacts, finished or not; those of the studies are none."""
-    for place, names, _ in os.walk(root):
-        yield from (Path(place, name) for name in sorted(names) if FOLDER.fullmatch(name))
-        names[:] = sorted(
-            name
-            for name in names
-            if "~" not in name and Path(place, name) != paths.study_folder(root, "")
-        )
+    """The folders of all artifacts, finished or not; those of the studies are none.
+
+    Links to folders are followed. A folder comes once, by the name that is not a link if it has
+    one.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    seen: set[str] = set()
+    links: list[Path] = []
+    waiting = [root]
+    while waiting or links:
+        place = waiting.pop() if waiting else links.pop(0)
+        real = os.path.realpath(place)
+        if real in seen:
+            continue
+        seen.add(real)
+        if FOLDER.fullmatch(place.name):
+            yield place
+            continue
+        below = _folders_in(place, root)
+        links += [each for each in below if each.is_symlink()]
+        waiting += [each for each in reversed(below) if not each.is_symlink()]
 
 
-def recorded_spec(manifest: Manifest) -> AnySpec | None:
+def _folders_in(place: Path, root: Path) -> list[Path]:
+    """The folders in one that may be artifacts or hold some, sorted."""
+    try:
+        with os.scandir(place) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # deleted in the meantime, or no folder at all
+    found = [place / name for name in names if "~" not in name or FOLDER.fullmatch(name)]
+    return [each for each in found if each != paths.study_folder(root, "")]
+
+
+def recorded_spec(manifest: Manifest) -> Spec | None:
     """The spec that a manifest records; None if the present code would make another artifact."""
     with suppress(LookupError, TypeError, ValueError, AttributeError, RecursionError):
         spec = from_json(manifest.spec)
         if spec.fingerprint == manifest.fingerprint:
             return spec
     return None
-
-
-def with_descendants(root: Path, chosen: Iterable[str]) -> set[str]:
-    """Artifacts' folders, relative to `root`, and those of all that was made from them."""
-    children: dict[str, set[str]] = {}
-    for folder in folders(root):
-        with suppress(PipelineError):
-            manifest = read_manifest(folder)
-            # What lies between may have been deleted: a checkpoint whose predictions are there.
-            spec = recorded_spec(manifest)
-            for parent in {*manifest.parents, *(_ancestors(spec) if spec else ())}:
-                children.setdefault(parent, set()).add(str(folder.relative_to(root)))
-    found: set[str] = set()
-    waiting = set(chosen)
-    while waiting:
-        folder_name = waiting.pop()
-        found.add(folder_name)
-        waiting |= children.get(folder_name, set()) - found
-    return found
-
-
-def _ancestors(spec: AnySpec) -> Iterator[str]:
-    for parent in spec.parents():
-        yield paths.folder(parent)
-        yield from _ancestors(parent)

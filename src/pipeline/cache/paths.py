@@ -8,57 +8,23 @@ A folder says in words what it holds and carries the fingerprint of its spec:
 import os
 from pathlib import Path
 
-from pipeline.cache.specs import AnySpec, Data, Finetune, Infer, Prune, Score, Train
+from pipeline.cache.specs import STAGES, Spec
+from pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
 RESUME = "resume.safetensors"
 LOCK = ".lock"
 
-# What each stage leaves in its folder, beside the manifest; the first file is the one that
-# later stages read.
-PAYLOADS: dict[str, tuple[str, ...]] = {
-    "data": ("images.safetensors",),
-    "train": ("model.safetensors",),
-    "prune": ("model.safetensors", "report.json"),
-    "finetune": ("model.safetensors",),
-    "infer": ("predictions.safetensors",),
-    "score": ("scores.json", "curves.npz"),
-}
-
 
 def outputs(stage: str) -> tuple[str, ...]:
-    """The names of all files of a finished artifact, the manifest last."""
-    return (*PAYLOADS[stage], MANIFEST)
+    """The names of all files of a stage's finished artifact, the manifest last."""
+    return (*STAGES[stage].payload, MANIFEST)
 
 
-def place(spec: AnySpec) -> str:
-    """What a spec's artifact is about, in words, such as ``digits/resnet18/plain-0/l1-0.4``."""
-    match spec:
-        case Data():
-            return spec.label or spec.dataset
-        case Train():
-            return f"{place(spec.data)}/{spec.architecture}/{spec.kind}-{spec.member}"
-        case Prune():
-            return f"{place(spec.model)}/{spec.pruner}-{spec.sparsity:g}"
-        case Finetune() | Infer():
-            return place(spec.model)
-        case Score():
-            first = spec.predictions[0].model
-            train = trained(first)
-            member = f"-{train.member}" if train.member else ""
-            parts = [place(train.data), train.architecture, f"{spec.uncertainty}{member}"]
-            return "/".join(parts) + place(first).removeprefix(place(train))
-
-
-def trained(model: Train | Prune | Finetune) -> Train:
-    """The trained network that a model comes from."""
-    return model if isinstance(model, Train) else trained(model.model)
-
-
-def folder(spec: AnySpec) -> str:
+def folder(spec: Spec) -> str:
     """An artifact's folder, relative to ``artifacts/``."""
-    return f"{place(spec)}/{spec.stage}~{spec.fingerprint}"
+    return f"{spec.place}/{spec.stage}~{spec.fingerprint}"
 
 
 def study_folder(output: Path, study: str) -> Path:
@@ -69,3 +35,18 @@ def study_folder(output: Path, study: str) -> Path:
 def absolute_if_outside(folder: Path) -> Path:
     """A folder as it is given, unless its path climbs: Snakemake's backups would climb with it."""
     return Path(os.path.abspath(folder)) if ".." in folder.parts else folder
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is something by this name.
+
+    Raises:
+        PipelineError: that cannot be told: what nobody may look at is not missing.
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise PipelineError(f"{path}: {error.strerror}") from None
+    return True

@@ -8,102 +8,25 @@ are specs too, so one spec is the complete recipe of an artifact:
     >>> infer.fingerprint
     '81c0d9e4'
 
-The fingerprint is a short hash of the fields that differ from their defaults, the identity of the
-code that computes the stage, and the parents' fingerprints. A new field with a default therefore
-keeps every fingerprint, and a default must never change once released.
+A class here is all that the plan, the commands and the figures know of a stage: its files, what it
+reads, its words in a place, whether a GPU helps, and which of its jobs take alike long. Beside it,
+a stage has a module in `pipeline.stages`, a rule, and a line in the SLURM profile.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pipeline.cache import code_identity
+from pipeline.cache.recipe import Recipe
+from pipeline.cache.spec import STAGES, Spec, from_json
 from pipeline.registry import DATASETS, MODELS, PRUNERS, UNCERTAINTIES
+
+__all__ = [
+    "STAGES", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score", "Spec",
+    "Train", "from_json",
+]  # fmt: skip
 
 # Options of a registry entry that differ from its defaults: sorted (name, value) pairs.
 Options = tuple[tuple[str, Any], ...]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; the defaults are the CIFAR recipe of kuangliu/pytorch-cifar.
-
-    Attributes:
-        epochs: Passes over the training set.
-        batch_size: Images a step.
-        lr: The highest learning rate of SGD.
-        momentum: SGD's momentum.
-        weight_decay: L2 penalty on all parameters.
-        schedule: ``cosine`` (to 0, a value an epoch), ``cosine_iteration`` (a value an iteration)
-            or ``step`` (a tenth every `step_epochs`).
-        step_epochs: The period of ``step``.
-        warmup_epochs: Epochs over which the learning rate rises linearly, before the schedule.
-        drop_last: Leave out the last batch of an epoch when it is short.
-        augment: Random crops and flips, as the data set says.
-        decay_normalisation: Whether weight decay reaches BatchNorm's parameters and the biases.
-        bias_lr: Factor on the learning rate of the biases.
-        gamma_l1: Weight of an L1 penalty on the scales of the batch norms, which prepares a network
-            for pruning by them (Liu et al., Network Slimming, ICCV 2017).
-        precision: ``float32``, ``bfloat16`` (for convolutions and products; weights stay float32),
-            or ``auto``: bfloat16 on GPUs that are made for it. Convolutions in float32 are TF32 on
-            GPUs that have it, torch's default.
-    """
-
-    epochs: int
-    batch_size: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    schedule: str = "cosine"
-    step_epochs: int = 30
-    warmup_epochs: float = 0.0
-    drop_last: bool = False
-    augment: bool = True
-    decay_normalisation: bool = True
-    bias_lr: float = 1.0
-    gamma_l1: float = 0.0
-    precision: str = "auto"
-
-
-class Spec:
-    """What the stages' specs share: parents, units of code, fingerprint, JSON."""
-
-    stage: ClassVar[str]
-
-    def units(self) -> list[str]:
-        """The units of code that compute this stage, its parents' apart."""
-        return [f"stages.{self.stage}"]
-
-    def parents(self) -> list["AnySpec"]:
-        """The specs of the artifacts that this stage reads."""
-        return list(self._parents())
-
-    def _parents(self) -> Iterator["AnySpec"]:
-        for each in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, each.name)
-            yield from (part for part in _parts(value) if isinstance(part, Spec))  # type: ignore[misc]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Eight hexadecimal digits that stand for everything the output is made from."""
-        content = {
-            "stage": self.stage,
-            "fields": _identity_fields(self),
-            "code": {unit: code_identity.identity(unit) for unit in self.units()},
-        }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-    def to_json(self) -> dict[str, Any]:
-        """The complete spec as JSON-able data; :func:`from_json` is the inverse."""
-        return {"stage": self.stage} | {
-            each.name: _plain(getattr(self, each.name))
-            for each in fields(self)  # type: ignore[arg-type]
-            if getattr(self, each.name) != _default(each)
-        }
 
 
 @dataclass(frozen=True)
@@ -115,19 +38,69 @@ class Data(Spec):
     """
 
     stage: ClassVar[str] = "data"
+    payload: ClassVar[tuple[str, ...]] = ("images.safetensors",)
     dataset: str
     label: str = ""
     version: int = 1
     options: Options = ()
     access: Options = field(default=(), metadata={"identity": False})
 
+    @property
+    def place(self) -> str:
+        """The data set's label."""
+        return self.label or self.dataset
+
     def units(self) -> list[str]:
         """The stage and the data set's reader."""
         return [*super().units(), DATASETS.unit(self.dataset)]
 
+    def traits(self) -> tuple[Any, ...]:
+        """The reader and its options."""
+        return self.dataset, self.options
+
 
 @dataclass(frozen=True)
-class Train(Spec):
+class Network(Spec):
+    """What the stages share that hand on a network, made from another network or trained."""
+
+    payload: ClassVar[tuple[str, ...]] = ("model.safetensors",)
+    uses_gpu: ClassVar[bool] = True
+
+    @property
+    def trained(self) -> "Train":
+        """The trained network that this one comes from."""
+        return self.origin.trained
+
+    @property
+    def pruning(self) -> tuple[str, float]:
+        """The pruner and the sparsity of the network; ``none`` and 0 before it is pruned."""
+        return self.origin.pruning
+
+    @property
+    def origin(self) -> "Network":
+        """The network that this one is made from."""
+        return next(parent for parent in self.parents() if isinstance(parent, Network))
+
+    def reads(self) -> list[Spec]:
+        """The parents, and the data set, whose images are looked at."""
+        return [*self.parents(), self.trained.data]
+
+    def traits(self) -> tuple[Any, ...]:
+        """The network's own."""
+        return self.network_traits()
+
+    def network_traits(self) -> tuple[Any, ...]:
+        """What the time that a network takes depends on."""
+        train, (pruner, sparsity) = self.trained, self.pruning
+        data = train.data
+        return (
+            train.architecture, pruner, data.dataset, data.options, train.options,
+            train.dropout > 0, sparsity,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Train(Network):
     """One trained network: a plain ensemble member, or the one with dropout.
 
     `init` names the weights that it gets instead of a training: the SHA-256 of the file that lies
@@ -150,16 +123,41 @@ class Train(Spec):
         """``dropout`` for the network of MC dropout, ``plain`` for a member of the ensemble."""
         return "dropout" if self.dropout else "plain"
 
+    @property
+    def family(self) -> str:
+        """The words that a network shares with those that it is scored together with."""
+        return f"{self.data.place}/{self.architecture}"
+
+    @property
+    def place(self) -> str:
+        """Its family, and which network it is there."""
+        return f"{self.family}/{self.kind}-{self.member}"
+
+    @property
+    def trained(self) -> "Train":
+        """The network itself."""
+        return self
+
+    @property
+    def pruning(self) -> tuple[str, float]:
+        """It is not pruned."""
+        return "none", 0.0
+
     def units(self) -> list[str]:
         """The stage and the architecture."""
         return [*super().units(), MODELS.unit(self.architecture)]
 
+    def reads(self) -> list[Spec]:
+        """The data set."""
+        return self.parents()
+
 
 @dataclass(frozen=True)
-class Prune(Spec):
+class Prune(Network):
     """A trained network with channels removed; `recipe` where the pruner trains while it prunes."""
 
     stage: ClassVar[str] = "prune"
+    payload: ClassVar[tuple[str, ...]] = ("model.safetensors", "report.json")
     model: Train
     pruner: str
     sparsity: float
@@ -167,15 +165,29 @@ class Prune(Spec):
     seed: int = 0
     recipe: Recipe | None = None
 
+    @property
+    def place(self) -> str:
+        """The trained network's words, and how it is pruned."""
+        return f"{self.model.place}/{self.pruner}-{self.sparsity:g}"
+
+    @property
+    def pruning(self) -> tuple[str, float]:
+        """This pruner and this sparsity."""
+        return self.pruner, self.sparsity
+
     def units(self) -> list[str]:
         """The stage, the pruner, and what compares scores across layers where that is done."""
         # A unit of its own, since it came later than the specs without it.
         scope = ["cutting.global_scope"] if ("scope", "global") in self.options else []
         return [*super().units(), PRUNERS.unit(self.pruner), *scope]
 
+    def traits(self) -> tuple[Any, ...]:
+        """The network's, and the pruner's options."""
+        return *self.network_traits(), self.options
+
 
 @dataclass(frozen=True)
-class Finetune(Spec):
+class Finetune(Network):
     """A pruned network, trained further."""
 
     stage: ClassVar[str] = "finetune"
@@ -188,10 +200,20 @@ class Infer(Spec):
     """The test set's logits; with more than one sample, dropout stays active."""
 
     stage: ClassVar[str] = "infer"
-    model: Train | Prune | Finetune
+    payload: ClassVar[tuple[str, ...]] = ("predictions.safetensors",)
+    uses_gpu: ClassVar[bool] = True
+    model: Network
     samples: int = 1
     seed: int = 0
     precision: str = "float32"
+
+    def reads(self) -> list[Spec]:
+        """The network, and the data set with the test images."""
+        return [self.model, self.model.trained.data]
+
+    def traits(self) -> tuple[Any, ...]:
+        """The network's, and the passes."""
+        return *self.model.network_traits(), self.samples
 
 
 @dataclass(frozen=True)
@@ -199,6 +221,8 @@ class Score(Spec):
     """Uncertainty and its metrics, from the predictions of one model or of an ensemble."""
 
     stage: ClassVar[str] = "score"
+    payload: ClassVar[tuple[str, ...]] = ("scores.json", "curves.npz")
+    when_frozen: ClassVar[bool] = True
     predictions: tuple[Infer, ...]
     uncertainty: str
     options: Options = ()
@@ -208,70 +232,20 @@ class Score(Spec):
     bootstrap: int = 1000
     seed: int = 0
 
+    @property
+    def place(self) -> str:
+        """The networks' words, with the uncertainty method for the one that it was trained as."""
+        model = self.predictions[0].model
+        train = model.trained
+        member = f"-{train.member}" if train.member else ""
+        pruned = model.place.removeprefix(train.place)
+        return f"{train.family}/{self.uncertainty}{member}{pruned}"
+
     def units(self) -> list[str]:
         """The stage and the uncertainty method."""
         return [*super().units(), UNCERTAINTIES.unit(self.uncertainty)]
 
-
-AnySpec = Data | Train | Prune | Finetune | Infer | Score
-STAGES: dict[str, type[AnySpec]] = {
-    spec.stage: spec for spec in (Data, Train, Prune, Finetune, Infer, Score)
-}
-
-
-def from_json(content: dict[str, Any]) -> AnySpec:
-    """The spec that :meth:`Spec.to_json` wrote."""
-    spec = STAGES[content["stage"]]
-    return spec(
-        **{name: _revived(name, value) for name, value in content.items() if name != "stage"}
-    )
-
-
-def _revived(name: str, value: Any) -> Any:
-    if name == "recipe":
-        return Recipe(**value)
-    if isinstance(value, dict):
-        return from_json(value)
-    if isinstance(value, list):
-        return tuple(_revived("", item) for item in value)
-    return value
-
-
-def _default(each: "Field[Any]") -> Any:
-    return each.default if each.default is not MISSING else object()
-
-
-def _parts(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.to_json()
-    if isinstance(value, Recipe):
-        return _recipe_fields(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
-
-
-def _recipe_fields(recipe: Recipe) -> dict[str, Any]:
-    return {
-        each.name: getattr(recipe, each.name)
-        for each in fields(recipe)
-        if getattr(recipe, each.name) != _default(each)
-    }
-
-
-def _identity_fields(spec: Spec) -> dict[str, Any]:
-    return {
-        each.name: _identity(getattr(spec, each.name))
-        for each in fields(spec)  # type: ignore[arg-type]
-        if each.metadata.get("identity", True) and getattr(spec, each.name) != _default(each)
-    }
-
-
-def _identity(value: Any) -> Any:
-    if isinstance(value, Spec):
-        return value.fingerprint
-    if isinstance(value, Recipe):
-        return _recipe_fields(value)
-    return [_identity(item) for item in value] if isinstance(value, tuple) else value
+    def traits(self) -> tuple[Any, ...]:
+        """The method, the number of networks, and what these are."""
+        network = self.predictions[0].model
+        return self.uncertainty, len(self.predictions), *network.network_traits()

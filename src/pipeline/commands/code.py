@@ -4,10 +4,10 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from pipeline.cache import code_identity, specs
+from pipeline.cache import code_identity
+from pipeline.cache.graph import ancestors
 from pipeline.commands.common import Commands, load_plan
 from pipeline.errors import PipelineError
-from pipeline.running.plan import reads
 
 
 def add(commands: Commands) -> None:
@@ -45,11 +45,11 @@ def _list_edited(arguments: argparse.Namespace) -> None:
         return
     plan = load_plan(arguments.study, arguments.artifacts)
     for unit in edited:
-        remade = Counter(spec.stage for spec in plan.nodes.values() if _depends_on(spec, unit))
+        remade = Counter(
+            spec.stage
+            for spec in plan.nodes.values()
+            if any(unit in each.units() for each in ancestors([spec]).values())
+        )
         effect = ", ".join(f"{count} {stage}" for stage, count in remade.items()) or "nothing"
         print(f"{unit}: edited; the study {plan.study.study!r} makes anew: {effect}")
     print("record with --same UNIT (no result changed) or --new UNIT (results changed)")
-
-
-def _depends_on(spec: specs.AnySpec, unit: str) -> bool:
-    return unit in spec.units() or any(_depends_on(parent, unit) for parent in reads(spec))

@@ -11,11 +11,12 @@ from typing import TypeAlias
 import yaml
 
 from pipeline.cache import paths
+from pipeline.cache.specs import STAGES as SPECS
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-STAGES = tuple(paths.PAYLOADS)
+STAGES = tuple(SPECS)
 
 
 def load_plan(study: Path, root: Path) -> Plan:

@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline.cache import files, manifests, paths, specs
+from pipeline.cache import files, manifests, paths
+from pipeline.cache.specs import Spec, from_json
 from pipeline.errors import PipelineError
 
 Traits = tuple[Any, ...]
@@ -21,13 +22,13 @@ class WallTimes:
         for folder in manifests.folders(root):
             # What cannot be read is nothing to go by.
             with suppress(PipelineError, LookupError, TypeError, ValueError, AttributeError):
-                spec = specs.from_json(manifests.read_manifest(folder).spec)
+                spec = from_json(manifests.read_manifest(folder).spec)
                 recorded = files.read_json(folder / paths.PROVENANCE)
                 traits, epochs = _traits(spec)
                 for length in range(1, len(traits) + 1):
                     self._seconds[traits[:length]].append(recorded["wall_seconds"] / epochs)
 
-    def of(self, spec: specs.AnySpec) -> float | None:
+    def of(self, spec: Spec) -> float | None:
         """The mean seconds of the jobs most like this one; None without a job of its kind."""
         traits, epochs = _traits(spec)
         for length in range(len(traits), 0, -1):
@@ -36,39 +37,12 @@ class WallTimes:
         return None
 
 
-def _traits(spec: specs.AnySpec) -> tuple[Traits, int]:
+def _traits(spec: Spec) -> tuple[Traits, int]:
     """What makes jobs alike, the most telling first, and the epochs they train for, or 1."""
     recipe = getattr(spec, "recipe", None)
     # A network that starts from given weights has a recipe without epochs.
     epochs = (recipe.epochs if recipe else 0) or 1
-    kind = (spec.stage, bool(recipe and recipe.epochs))
-    match spec:
-        case specs.Data():
-            return (kind, spec.dataset, spec.options), epochs
-        case specs.Train():
-            return (kind, *_network(spec)), epochs
-        case specs.Prune():
-            return (kind, *_network(spec), spec.options), epochs
-        case specs.Finetune():
-            return (kind, *_network(spec.model)), epochs
-        case specs.Infer():
-            return (kind, *_network(spec.model), spec.samples), epochs
-        case specs.Score():
-            members = len(spec.predictions)
-            return (kind, spec.uncertainty, members, *_network(spec.predictions[0].model)), epochs
-
-
-def _network(model: specs.Train | specs.Prune | specs.Finetune) -> Traits:
-    train = paths.trained(model)
-    pruned = model.model if isinstance(model, specs.Finetune) else model
-    pruner, sparsity = (
-        (pruned.pruner, pruned.sparsity) if isinstance(pruned, specs.Prune) else ("none", 0.0)
-    )
-    data = train.data
-    return (
-        train.architecture, pruner, data.dataset, data.options, train.options,
-        train.dropout > 0, sparsity,
-    )  # fmt: skip
+    return ((spec.stage, bool(recipe and recipe.epochs)), *spec.traits()), epochs
 
 
 def in_time(seconds: float) -> str:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.cache import manifests
+from pipeline.cache.graph import descendants
 from pipeline.commands.common import Commands, counted, delete, in_bytes, maker, relative, size
 from pipeline.errors import PipelineError
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"no artifacts in {root}")
         return
     chosen = {str(each) for place in arguments.places for each in _at(root, place)}
-    found = [root / name for name in sorted(manifests.with_descendants(root, chosen))]
+    found = [root / name for name in sorted(descendants(root, chosen))]
     for folder in found:
         if name := maker(folder):
             raise PipelineError(f"{folder} is being made by {name}; stop it first")

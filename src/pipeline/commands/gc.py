@@ -1,14 +1,15 @@
 """``gc``: artifacts that no study needs any more."""
 
 import argparse
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 from pipeline.cache import code_identity, manifests, paths
-from pipeline.cache.specs import AnySpec
+from pipeline.cache.graph import ancestors
+from pipeline.cache.specs import Network, Spec, Train
 from pipeline.commands.common import Commands, counted, delete, in_bytes, load_plan, maker, size
 from pipeline.errors import PipelineError
-from pipeline.running.plan import Plan, reads
+from pipeline.running.plan import Plan
 
 
 def add(commands: Commands) -> None:
@@ -52,8 +53,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _unused(root: Path, plans: list[Plan]) -> list[Path]:
-    used = {root / name for plan in plans for name in plan.nodes}
-    return [folder for folder in manifests.folders(root) if folder not in used]
+    # By a link, one folder can have several names.
+    used = {os.path.realpath(root / name) for plan in plans for name in plan.nodes}
+    return [each for each in manifests.folders(root) if os.path.realpath(each) not in used]
 
 
 def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
@@ -61,34 +63,37 @@ def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
     nodes = {name: spec for plan in plans for name, spec in plan.nodes.items()}
     needed: set[str] = set()
     for name, spec in nodes.items():
-        if spec.stage == "infer" and not _is_intact(root / name, spec):
-            needed.update(_ancestors(spec))
+        if _reads_a_network(spec) and not _is_intact(root / name, spec):
+            needed.update(ancestors([spec]))
     found = [
         root / name
         for name, spec in nodes.items()
-        if spec.stage in ("prune", "finetune") and name not in needed and (root / name).is_dir()
+        if _is_made_from_a_network(spec) and name not in needed and (root / name).is_dir()
     ]
     left_over = [
         root / name / paths.RESUME
         for name, spec in nodes.items()
-        if spec.stage == "train" and manifests.is_finished(root / name, spec)
+        if isinstance(spec, Train) and manifests.is_finished(root / name, spec)
     ]
     return found + [file for file in left_over if file.exists()]
 
 
-def _is_intact(folder: Path, spec: AnySpec) -> bool:
+def _is_made_from_a_network(spec: Spec) -> bool:
+    return isinstance(spec, Network) and spec.trained is not spec
+
+
+def _reads_a_network(spec: Spec) -> bool:
+    """Whether it is what networks are kept for: predictions."""
+    return not isinstance(spec, Network) and any(isinstance(p, Network) for p in spec.reads())
+
+
+def _is_intact(folder: Path, spec: Spec) -> bool:
     """Whether an artifact holds what was written: what it was made from goes for good."""
     try:
         manifests.check(folder, spec)
     except PipelineError:
         return False
     return True
-
-
-def _ancestors(spec: AnySpec) -> Iterator[str]:
-    for parent in reads(spec):
-        yield paths.folder(parent)
-        yield from _ancestors(parent)
 
 
 def _refuse_edited_code(plans: list[Plan]) -> None:

@@ -14,7 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import files, manifests, paths, specs
+from pipeline.cache import files, manifests, paths
+from pipeline.cache.graph import ancestors
+from pipeline.cache.specs import Score
 from pipeline.commands.common import (
     STAGES,
     Commands,
@@ -25,9 +27,9 @@ from pipeline.commands.common import (
     stage_of,
 )
 from pipeline.commands.estimate import WallTimes, in_time, total
-from pipeline.commands.planned import drawing, planned
+from pipeline.commands.planned import why_draw
 from pipeline.errors import PipelineError
-from pipeline.running.plan import Plan, reads
+from pipeline.running.plan import Plan
 from pipeline.study import AXES, REPEATS, Combination
 
 
@@ -65,21 +67,20 @@ class Status:
 
     Attributes:
         plan: The study's plan.
-        drawing: Why its tables and figures would be drawn; None if they are there.
+        why_draw: Why its tables and figures would be drawn; None if they are there.
         missing: The artifacts that are not there, or not whole.
         to_make: The artifacts whose jobs Snakemake would run.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.drawing = drawing(plan)
-        self.to_make = planned(plan)
+        self.why_draw = why_draw(plan)
+        self.to_make = set(plan.missing())
         self.missing = {
             name
             for name, spec in plan.nodes.items()
             if not manifests.is_finished(self._folder(name), spec)
         }
-        self._ancestry: dict[str, frozenset[str]] = {}
 
     def row(self, combination: Combination) -> list[str]:
         """A combination, and what there is to do for it."""
@@ -96,8 +97,8 @@ class Status:
             or any(each.axes[name] != REPEATS[name] for each in self.plan.combinations)
         ]
 
-    def _state(self, score: specs.Score) -> str:
-        name, needed = paths.folder(score), self._upstream(score)
+    def _state(self, score: Score) -> str:
+        name, needed = paths.folder(score), set(ancestors([score]))
         makes = needed & self.to_make
         if name in self.to_make:
             return f"makes {by_stage(makes)} ({self._why(makes)})"
@@ -110,21 +111,13 @@ class Status:
             ["done", *(f"{text} {by_stage(names)}" for text, names in remarks.items() if names)]
         )
 
-    def _upstream(self, spec: specs.AnySpec) -> frozenset[str]:
-        """An artifact and all that it is made from."""
-        name = paths.folder(spec)
-        if name not in self._ancestry:
-            parents = (self._upstream(parent) for parent in reads(spec))
-            self._ancestry[name] = frozenset({name}).union(*parents)
-        return self._ancestry[name]
-
     def _why(self, makes: Iterable[str]) -> str:
         """Why the first of a chain of artifacts to make are missing."""
         names = set(makes)
         reasons = {
             f"{stage_of(name)} {self._reason(name)}"
             for name in names
-            if not any(paths.folder(parent) in names for parent in reads(self.plan.nodes[name]))
+            if not any(paths.folder(parent) in names for parent in self.plan.nodes[name].reads())
         }
         return ", ".join(sorted(reasons, key=lambda each: STAGES.index(each.split()[0])))
 
@@ -201,7 +194,7 @@ class Status:
         scores = [paths.folder(each.score) for each in self.plan.combinations]
         done = sum(name not in self.missing for name in scores)
         line = f"{self.plan.study.study}: {done} of {counted(len(scores), 'combination')} done"
-        return f"{line}; the study {self.drawing or 'is drawn: nothing to do'}"
+        return f"{line}; the study {self.why_draw or 'is drawn: nothing to do'}"
 
     def _seems_there(self, name: str) -> bool:
         return self.plan.is_there(self.plan.nodes[name])

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from pipeline.cache import manifests, paths
 from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
+from pipeline.cache.specs import STAGES
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
 from pipeline.progress import say
 
@@ -68,7 +69,7 @@ class Check:
             return
         if manifest.fingerprint != folder.name.partition("~")[2]:
             yield f"{paths.MANIFEST} is that of {manifest.fingerprint}"
-        for file in paths.PAYLOADS[stage_of(folder)]:
+        for file in STAGES[stage_of(folder)].payload:
             if not (folder / file).is_file():
                 yield f"{file} is missing"
             elif sha256(folder / file) != manifest.files.get(file):

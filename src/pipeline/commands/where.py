@@ -1,14 +1,12 @@
 """``where``: the folders of a study's artifacts, or of one place's and all that it is made from."""
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.cache import paths
-from pipeline.cache.specs import AnySpec
+from pipeline.cache.graph import ancestors
 from pipeline.commands.common import Commands, load_plan, relative
 from pipeline.errors import PipelineError
-from pipeline.running.plan import reads
 
 
 def add(commands: Commands) -> None:
@@ -30,12 +28,12 @@ def run(arguments: argparse.Namespace) -> None:
     study, place = _study_and_place(arguments.words)
     plan = load_plan(study, arguments.artifacts)
     place = relative(arguments.artifacts, place)
-    exact = [spec for spec in plan.nodes.values() if paths.place(spec) == place]
-    found = exact or [spec for spec in plan.nodes.values() if paths.place(spec).startswith(place)]
+    exact = [spec for spec in plan.nodes.values() if spec.place == place]
+    found = exact or [spec for spec in plan.nodes.values() if spec.place.startswith(place)]
     if not found:
-        places = sorted({paths.place(spec) for spec in plan.nodes.values()})
+        places = sorted({spec.place for spec in plan.nodes.values()})
         raise PipelineError(f"{place!r} is no place of the study; places: {', '.join(places)}")
-    for spec in _with_parents(exact) if exact else found:
+    for spec in ancestors(exact).values() if exact else found:
         there = "" if plan.is_there(spec) else "  (not there)"
         print(f"{arguments.artifacts / paths.folder(spec)}{there}")
 
@@ -52,18 +50,3 @@ def _study_and_place(words: list[str]) -> tuple[Path, str]:
         case [study, place]:
             return Path(study), place
     raise PipelineError(f"where: one study and one place, not {' '.join(words)}")
-
-
-def _with_parents(found: list[AnySpec]) -> Iterator[AnySpec]:
-    """Artifacts and all that they are made from, each after its parents and once."""
-    seen: set[str] = set()
-
-    def visit(spec: AnySpec) -> Iterator[AnySpec]:
-        if paths.folder(spec) not in seen:
-            seen.add(paths.folder(spec))
-            for parent in reads(spec):
-                yield from visit(parent)
-            yield spec
-
-    for spec in found:
-        yield from visit(spec)

@@ -27,10 +27,11 @@ from typing import Any
 
 from pipeline.cache import code_identity, files, manifests, paths, specs
 from pipeline.cache.files import sha256
-from pipeline.engine import DEFAULT, Engine
+from pipeline.engine import Engine
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import gpu
+from pipeline.running import failure, gpu
+from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
 
@@ -39,23 +40,25 @@ INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
 class Job:
     """Where a stage reads its parents and writes its files."""
 
-    spec: specs.AnySpec
-    artifacts: Path
-    output: Path
+    spec: specs.Spec
+    switches: Switches = field(default_factory=Switches)
     device: str = "cpu"
-    jobs_per_gpu: int = 1
-    engine: Engine = DEFAULT
     threads: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
         """Where this stage's files go."""
-        return self.output / paths.folder(self.spec)
+        return self.switches.root(type(self.spec)) / paths.folder(self.spec)
 
     def path(self, name: str) -> Path:
         """Where one of this stage's files goes."""
         return self.folder / name
+
+    @property
+    def engine(self) -> Engine:
+        """How networks are run."""
+        return self.switches.engine
 
     @property
     def stamp(self) -> str:
@@ -68,22 +71,25 @@ class Job:
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def read(self, parent: specs.AnySpec) -> Path:
-        """The file of a parent that later stages read, checked against its manifest."""
-        folder = self.artifacts / paths.folder(parent)
+    def payload_path(self, parent: specs.Spec) -> Path:
+        """Where the file of a parent lies that this stage reads, checked against its manifest."""
+        folder = self.switches.root(type(parent)) / paths.folder(parent)
         manifest = manifests.check(folder, parent)
-        name = paths.PAYLOADS[parent.stage][0]
+        name = parent.payload[0]
         self.parents[paths.folder(parent)] = manifest.files[name]
         return folder / name
 
 
-def main(stage: str) -> None:
-    """Run a stage's script; a PipelineError ends it in one line."""
-    arguments = _arguments(stage)
+def main() -> None:
+    """Make the artifact that the command line says; a PipelineError ends it in one line."""
+    arguments = _arguments()
     os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
+    stage = "job"
     try:
         use_plugins(arguments.plugins)
-        _run(stage, arguments)
+        spec = read_spec(arguments.spec)
+        stage = spec.stage
+        _run(spec, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
     except (Interrupted, KeyboardInterrupt) as error:
@@ -97,35 +103,22 @@ def main(stage: str) -> None:
     os._exit(0)
 
 
-def _arguments(stage: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=f"Make one artifact of the stage {stage!r}.")
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Make one artifact.")
     parser.add_argument("--spec", required=True, help="the spec, as JSON")
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
-    parser.add_argument("--artifacts", type=Path, default=Path("artifacts"))
-    parser.add_argument("--output", type=Path, help="where to write, if not under --artifacts")
-    parser.add_argument("--device", choices=gpu.CHOICES, default="auto")
-    parser.add_argument("--jobs-per-gpu", type=int, default=1)
-    parser.add_argument("--engine", default="", help="how networks are run: compile=true,…")
+    Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
 
 
-def _run(stage: str, arguments: argparse.Namespace) -> None:
+def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
-    spec = read_spec(arguments.spec)
-    if spec.stage != stage:
-        raise PipelineError(f"the spec is of the stage {spec.stage!r}")
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(
-        spec,
-        arguments.artifacts,
-        arguments.output or arguments.artifacts,
-        jobs_per_gpu=arguments.jobs_per_gpu,
-        engine=Engine.parse(arguments.engine),
-        threads=arguments.threads,
-    )
+    job = Job(spec, Switches.from_arguments(arguments), threads=arguments.threads)
+    switches = job.switches
     if _is_there(job):
         return
     job.folder.mkdir(parents=True, exist_ok=True)
@@ -134,18 +127,19 @@ def _run(stage: str, arguments: argparse.Namespace) -> None:
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
-        module = _import_quickly(f"pipeline.stages.{stage}", arguments.threads)
-        if getattr(module, "USES_GPU", False) and arguments.device == "auto":
-            job.device = stack.enter_context(gpu.one_device(job.jobs_per_gpu))
+        module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
+        if spec.uses_gpu and switches.device == "auto":
+            job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
-        stack.enter_context(gpu.memory_errors(job.device, job.jobs_per_gpu))
-        module.run(spec, job)
+        stack.enter_context(gpu.memory_errors(job.device, switches.jobs_per_gpu))
+        with failure.noted(job.folder):
+            module.run(spec, job)
         _write_provenance(job, time.monotonic() - begun)
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
 
 
-def read_spec(text: str) -> specs.AnySpec:
+def read_spec(text: str) -> specs.Spec:
     """The spec that a JSON text holds; PipelineError if it holds none."""
     try:
         spec = specs.from_json(json.loads(text))
@@ -210,7 +204,7 @@ def _whoami() -> str:
 
 
 def _sign(job: Job) -> None:
-    files = {name: sha256(job.path(name)) for name in paths.PAYLOADS[job.spec.stage]}
+    files = {name: sha256(job.path(name)) for name in job.spec.payload}
     manifest = manifests.Manifest(job.spec.fingerprint, job.spec.to_json(), files, job.parents)
     manifest.write(job.folder)
 
@@ -239,7 +233,7 @@ def _device(job: Job) -> dict[str, Any]:
     cuda = sys.modules["torch"].cuda
     return {
         "device": cuda.get_device_name(),
-        "jobs_per_gpu": job.jobs_per_gpu,
+        "jobs_per_gpu": job.switches.jobs_per_gpu,
         "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
     }
 

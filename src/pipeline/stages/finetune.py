@@ -5,14 +5,12 @@ from pipeline.engine.training import fit
 from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
-USES_GPU = True
-
 
 def run(spec: specs.Finetune, job: Job) -> None:
     """Fine-tune the pruned network on the data set its ancestor was trained on."""
     origin = spec.model.model
-    data = payloads.load_dataset(job.read(origin.data), origin.data)
-    model = payloads.load_model(job.read(spec.model))
+    data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
+    model = payloads.load_model(job.payload_path(spec.model))
     fit(
         model,
         data,

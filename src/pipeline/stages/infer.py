@@ -1,18 +1,16 @@
 """Stage infer: a network's logits on the test set."""
 
-from pipeline.cache import paths, payloads, specs
+from pipeline.cache import payloads, specs
 from pipeline.engine.inference import predicted
 from pipeline.models import size
 from pipeline.running.job import Job
 
-USES_GPU = True
-
 
 def run(spec: specs.Infer, job: Job) -> None:
     """Predict the test set and store the logits with labels, ids and the network's size."""
-    origin = paths.trained(spec.model).data
-    data = payloads.load_dataset(job.read(origin), origin)
-    model = payloads.load_model(job.read(spec.model))
+    origin = spec.model.trained.data
+    data = payloads.load_dataset(job.payload_path(origin), origin)
+    model = payloads.load_model(job.payload_path(spec.model))
     parameters, macs = size(model)
     with payloads.writing_predictions(
         job.path("predictions.safetensors"),

@@ -9,7 +9,6 @@ from pipeline.registry import PRUNERS
 from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
-USES_GPU = True
 # Images that a pruner may look at; a pruner takes the first ones, as many as it needs.
 IMAGES = 4096
 
@@ -17,8 +16,8 @@ IMAGES = 4096
 def run(spec: specs.Prune, job: Job) -> None:
     """Prune the network and report what is left of it."""
     origin = spec.model
-    data = payloads.load_dataset(job.read(origin.data), origin.data)
-    model = payloads.load_model(job.read(origin)).to(job.device)
+    data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
+    model = payloads.load_model(job.payload_path(origin)).to(job.device)
     seed = derive_seed(spec.seed, origin.kind, origin.member, "prune")
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)

@@ -22,7 +22,7 @@ def run(spec: specs.Score, job: Job) -> None:
     Raises:
         PipelineError: the members did not predict the same images.
     """
-    members = [payloads.load_predictions(job.read(parent)) for parent in spec.predictions]
+    members = [payloads.load_predictions(job.payload_path(parent)) for parent in spec.predictions]
     first = members[0]
     for member, parent in zip(members, spec.predictions, strict=True):
         if not (

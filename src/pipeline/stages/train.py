@@ -9,8 +9,6 @@ from pipeline.models.shared.weights import given_weights, load_weights
 from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
-USES_GPU = True
-
 
 def run(spec: specs.Train, job: Job) -> None:
     """Train the network; another member starts from other weights and sees another order.
@@ -18,7 +16,7 @@ def run(spec: specs.Train, job: Job) -> None:
     Raises:
         PipelineError: the training diverged, or the given weights are not to be had or don't fit.
     """
-    data = payloads.load_dataset(job.read(spec.data), spec.data)
+    data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
     torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
