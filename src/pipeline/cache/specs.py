@@ -21,7 +21,7 @@ from pipeline.cache.spec import STAGES, Spec, from_json
 from pipeline.registry import DATASETS, MODELS, PRUNERS, UNCERTAINTIES
 
 __all__ = [
-    "STAGES", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score", "Spec",
+    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score", "Spec",
     "Train", "from_json",
 ]  # fmt: skip
 
@@ -57,6 +57,41 @@ class Data(Spec):
     def traits(self) -> tuple[Any, ...]:
         """The reader and its options."""
         return self.dataset, self.options
+
+
+@dataclass(frozen=True)
+class Check(Spec):
+    """Whether an architecture can be cut by a study's pruners, before anything is trained.
+
+    Trainings wait for it, but are not made from it: it is in no other spec. So another pruner, which
+    makes another check, repeats no training.
+
+    `dropout` is that of the network for MC dropout; 0 where no such network is asked for.
+    `pruners` are names and options, and `sparsity` is the highest.
+    """
+
+    stage: ClassVar[str] = "check"
+    payload: ClassVar[tuple[str, ...]] = ("check.json",)
+    data: Data
+    architecture: str
+    options: Options = ()
+    dropout: float = 0.0
+    pruners: tuple[tuple[str, Options], ...] = ()
+    sparsity: float = 0.0
+
+    @property
+    def place(self) -> str:
+        """The words of all networks of the architecture."""
+        return f"{self.data.place}/{self.architecture}"
+
+    def units(self) -> list[str]:
+        """The stage, the architecture and the pruners."""
+        pruners = dict.fromkeys(PRUNERS.unit(name) for name, _ in self.pruners)
+        return [*super().units(), MODELS.unit(self.architecture), *pruners]
+
+    def traits(self) -> tuple[Any, ...]:
+        """The architecture, the data set, and how many pruners there are."""
+        return self.architecture, self.data.dataset, self.options, len(self.pruners)
 
 
 @dataclass(frozen=True)

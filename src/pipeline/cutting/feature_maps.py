@@ -130,7 +130,7 @@ def _operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> str:
                 return FUSED if _is_fused(module) else "batchnorm2d"
             name = type(module).__name__
         case "call_function":
-            name = NAMELESS.get(node.target) or getattr(node.target, "__name__", "")
+            name = NAMELESS.get(node.target) or str(getattr(node.target, "__name__", ""))
         case "call_method":
             name = str(node.target)
         case _:

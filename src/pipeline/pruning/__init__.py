@@ -118,6 +118,7 @@ def prune(
     coupling: str = "group",
     scope: str = "layer",
     recalibrate: bool = False,
+    check: bool = True,
     **options: Any,
 ) -> tuple[nn.Module, PruneReport]:
     """A smaller copy of a network: without its channels of lowest score (paper, Eq. 1).
@@ -133,6 +134,8 @@ def prune(
         scope: ``layer``: the sparsity is every convolution's; ``global``: the whole network's, see
             :func:`pipeline.cutting.selection.select`.
         recalibrate: Whether to measure the batch norms' statistics anew, on the images.
+        check: Whether to try that the cut leaves what the network computes, see
+            :func:`pipeline.cutting.check.check_cut`; False only for a network that was checked.
         **options: The criterion's own.
 
     Raises:
@@ -149,7 +152,8 @@ def prune(
     if scope == "global":
         found = _across_layers(model, groups, pruner, found, images)
     kept = select(model, groups, found, sparsity, scope)
-    check_cut(model, groups, kept, example_input, coupling)
+    if check:
+        check_cut(model, groups, kept, example_input, coupling)
     smaller = cut_channels(model, groups, kept)
     check_rows(model, smaller, groups, kept)
     if recalibrate:

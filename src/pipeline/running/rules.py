@@ -61,13 +61,13 @@ class Rules:
         return f"{self.plan.root(stage)}/{{place}}/{stage}~{{fingerprint}}/{name}"
 
     def inputs(self, stage: str) -> Callable[[Any], list[str]]:
-        """A function from a job's wildcards to the files that it reads; none if it has run."""
+        """A function from a job's wildcards to the files that it waits for; none if it has run."""
 
         # Snakemake asks three times.
         @cache
         def files(folder: str) -> list[str]:
             spec = self._spec(folder)
-            return [] if self._is_done(spec) else self.plan.files_of(spec.reads())
+            return [] if self._is_done(spec) else self.plan.files_of(self.plan.inputs(spec))
 
         return lambda wildcards: files(_folder(stage, wildcards))
 
