@@ -21,8 +21,8 @@ from pipeline.cache.spec import STAGES, Spec, from_json
 from pipeline.registry import DATASETS, MODELS, PRUNERS, UNCERTAINTIES
 
 __all__ = [
-    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score", "Spec",
-    "Train", "from_json",
+    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score",
+    "Spec", "Train", "from_json",
 ]  # fmt: skip
 
 # Options of a registry entry that differ from its defaults: sorted (name, value) pairs.
@@ -63,8 +63,8 @@ class Data(Spec):
 class Check(Spec):
     """Whether an architecture can be cut by a study's pruners, before anything is trained.
 
-    Trainings wait for it, but are not made from it: it is in no other spec. So another pruner, which
-    makes another check, repeats no training.
+    Trainings wait for it, but are not made from it: it is in no other spec. So another pruner,
+    which makes another check, repeats no training.
 
     `dropout` is that of the network for MC dropout; 0 where no such network is asked for.
     `pruners` are names and options, and `sparsity` is the highest.

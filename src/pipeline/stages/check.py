@@ -11,7 +11,7 @@ def run(spec: specs.Check, job: Job) -> None:
     data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
     found = faults(
         spec.architecture,
-        spec.options,
+        dict(spec.options),
         [(name, dict(options)) for name, options in spec.pruners],
         sparsity=spec.sparsity,
         dropout=spec.dropout,
