@@ -28,8 +28,9 @@ from training import first
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, cifar100, digits
-from pipeline.engine import training
+from pipeline.engine import Run, computes_in_bfloat16
 from pipeline.engine.batches import Batches
+from pipeline.engine.training import Training
 from pipeline.models import build
 
 
@@ -63,7 +64,7 @@ def stacked(
 
     gradients = vmap(grad(loss))
     batches = [Batches(data, recipe, seed, device) for seed in range(len(models))]
-    half = training.computes_in_bfloat16(recipe.precision, device)
+    half = computes_in_bfloat16(recipe.precision, device)
     for epoch in range(recipe.epochs):
         for each in zip(*(one.epoch(epoch) for one in batches), strict=True):
             images, labels = (torch.stack(parts) for parts in zip(*each, strict=True))
@@ -81,9 +82,9 @@ def _train_apart(arguments: argparse.Namespace, number: int, barrier: Barrier) -
     """One member in a process of its own; every epoch begins and ends at the barrier."""
     device = measuring.device(arguments)
     data = load(arguments)
-    epochs = training.epochs(
-        member(arguments, data, number), data, recipe_of(arguments), seed=number, device=device
-    )
+    network, run = member(arguments, data, number), Run(device)
+    training = Training(network, data, recipe_of(arguments), seed=number, run=run)
+    epochs = training.epochs()
     for _ in range(arguments.epochs):
         barrier.wait()
         next(epochs)
@@ -137,7 +138,7 @@ def main() -> None:
             lambda model, _: textbook.epochs(model, data, recipe, device=str(device))
         ),
         "engine": one_by_one(
-            lambda model, n: training.epochs(model, data, recipe, seed=n, device=device)
+            lambda model, n: Training(model, data, recipe, seed=n, run=Run(device)).epochs()
         ),
         "processes": at_once,
         "stacked": lambda: next(together),

@@ -27,7 +27,8 @@ from torch import nn
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, ImageSet, cifar100, digits
-from pipeline.engine import Engine, training
+from pipeline.engine import Engine, Run
+from pipeline.engine.training import Training
 from pipeline.models import build
 from pipeline.pruning import prune
 
@@ -115,9 +116,9 @@ def main() -> None:
     ways = {
         "textbook": textbook.epochs(copy.deepcopy(model), data, recipe, device=str(device)),
         "resident": resident(copy.deepcopy(model), data, recipe, device),
-        "engine": training.epochs(
-            copy.deepcopy(model), data, recipe, seed=0, device=device, engine=arguments.engine
-        ),
+        "engine": Training(
+            copy.deepcopy(model), data, recipe, seed=0, run=Run(device, arguments.engine)
+        ).epochs(),
     }
     begun = time.perf_counter()
     found = timed(ways, arguments.epochs, device)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline import registry
 from pipeline.datasets import Dataset, ImageSet
+from pipeline.engine.optimiser import SGD, ParameterGroup
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +64,17 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path / name
 
     return make
+
+
+@pytest.fixture
+def steps_taken(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, list[ParameterGroup]]]:
+    """The learning rate and the groups of every step that any training takes."""
+    taken: list[tuple[float, list[ParameterGroup]]] = []
+    step = SGD.step
+
+    def spied(self: SGD, lr: float) -> None:
+        taken.append((lr, self.groups))
+        step(self, lr)
+
+    monkeypatch.setattr(SGD, "step", spied)
+    return taken

@@ -35,7 +35,7 @@ TINY: dict[str, Any] = {
     "mc_samples": 2,
     "train": {"epochs": 2, "batch_size": 64, "lr": 0.05, "drop_last": True},
     "finetune": {"epochs": 1},
-    "resrep": {"epochs": 1, "drop_last": True},
+    "prune": {"epochs": 1, "drop_last": True},
     "score": {"bootstrap": 20},
     "figures": {"formats": ["png"], "dpi": 50},
 }

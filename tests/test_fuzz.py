@@ -25,8 +25,9 @@ from pipeline.cache import code_identity, files, manifests, paths, payloads, spe
 from pipeline.cache.files import sha256
 from pipeline.cache.graph import descendants
 from pipeline.datasets import Dataset, ImageSet
+from pipeline.engine.extension import Extension
+from pipeline.engine.optimiser import SGD, ParameterGroup
 from pipeline.engine.resume import Resume
-from pipeline.engine.training import SGD, Extension, ParameterGroup
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights

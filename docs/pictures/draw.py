@@ -135,10 +135,11 @@ def combination() -> Picture:
         picture.line((x["infer"] + 120, y + 23), (x["score"], middle))
     picture.box(x["score"], middle - 23, 130, 46, ["score", "ensemble/l1-0.4"], GREEN)
     y = 44 + 70 * len(score.predictions)
-    picture.words(
-        455, y, "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the "
-        "first row; no network is made twice.",
-    )  # fmt: skip
+    note = (
+        "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the first "
+        "row; no network is made twice."
+    )
+    picture.words(455, y, note)
     return picture
 
 

@@ -29,8 +29,14 @@ def main() -> None:
     sys.exit(result)
 
 
+def _name() -> str:
+    """What the program was called as: the installed script, or the module."""
+    called = Path(sys.argv[0]).name
+    return "python -m pipeline" if called == "__main__.py" else called
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    parser = argparse.ArgumentParser(prog=_name(), description=__doc__)
     parser.add_argument("--artifacts", type=Path, default=Path("artifacts"), metavar="DIR")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:

@@ -28,10 +28,7 @@ from pipeline.errors import PipelineError
 PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
-SUPPLIED = frozenset(
-    {"images", "seed", "device", "folder", "fingerprint", "engine", "image_size", "dropout",
-     "example_input"}
-)  # fmt: skip
+SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example_input"})
 
 
 @cache

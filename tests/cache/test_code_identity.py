@@ -42,6 +42,65 @@ def function(a, /, b, *, c=None):
 '''
 
 
+# What one version of Python may put into a syntax tree otherwise than another.
+DELICATE = r'''
+"""A module."""
+from __future__ import annotations
+from . import sibling
+
+def formats(a, b, /, c=1, *, d: "text" = None, **e):
+    f""; f"{a}"; f"{a}{b}"; f"x{a}y"; f"{{{a}}}"; f"{a!r}{b!s}{c!a}"; f"{a=}"; f"{a = !s:>{b}}"
+    f"{a:>{b}}"; f"{a:{b}}"; f"{a:{b}{c}}"; f"{a:{b}.{c}f}"; f"{a:x{b}y}"; f"{a:%Y-%m}"; f"{a:}"
+    f"{f'{b:>{c}}':{d}}"; f"{a:{{}}}"; f"""{
+        a
+    :>{b}}"""
+    "one" "two"; "one" f"{a}" "two"; f"one" "two"; f"{a}" f"{b:>{c}}" "" f""; u"old"; b"x" b"y"
+    f"a\\n{a}\\t"; rf"\d{a}\w{b}"; "\N{BULLET}" f"\N{BULLET}{a}"; "é−÷"; f"é{a}−"
+    f"{a if b else c}{[i for i in d]}{(lambda: a)()}{ {'k': 1}['k'] }{a,}{*b, c}"
+
+class Thing: pass
+
+class Other(Thing, metaclass=type):
+    x: int
+    y, z = 1, -1
+
+@decorated
+@with_arguments(1, key=2)
+async def numbers():
+    0x_ff; 1_000; 1e400; -0.0; 1e-400; 3j; 10**20; 99999999999999999999; True; None; ...
+    async for i in a: await b
+    else: pass
+    [x async for x in y if x]; {**a, "b": 1}; {*a}; {i: j for i, j in k}; (i for i in j)
+    if (n := 10) > 5: pass
+    elif n: del n, a.b, a[1:2, ..., ::3]
+    a = b = c; a += 1; a @= b; a: int = 1; (a): int
+    x[*y]; x[a, *b]; call(*a, **b, c=d); not a; ~a; a if b else c; a < b <= c is not d not in e
+    return (yield from a)
+
+def statements():
+    global a
+    def inner(*args: *Types): nonlocal_ = 1; assert nonlocal_, "text"
+    match a:
+        case 1 | -2 | 1+2j | "a" "b" | None | True: pass
+        case [a, *_, b] | (a, b): pass
+        case {"x": x, **rest} if x: pass
+        case Thing(1, y=2) as whole: pass
+        case a.b: pass
+    with (a as b, c): pass
+    with a as (b, c): pass
+    while a: break
+    else: continue_ = 1
+    try: pass
+    except (A, B) as error: raise
+    except C: raise D from None
+    else: pass
+    finally: pass
+    try: pass
+    except* E as group: raise X(group)
+    import a.b as c, d
+'''
+
+
 def token_digest(source: str) -> str:
     import hashlib
 
@@ -50,6 +109,17 @@ def token_digest(source: str) -> str:
 
 def test_digest_is_frozen_across_python_versions() -> None:
     assert token_digest(STABLE) == "359fb262"
+    assert token_digest(DELICATE) == "7a94db2f"
+
+
+def test_an_empty_part_of_an_f_string_is_nothing() -> None:
+    # As Python 3.12 parses it, whatever parses it here.
+    tree = ast.parse('f"{i:>{w}}"')
+    found = list(_walk(tree))
+    (text,) = [node.format_spec for node in ast.walk(tree) if isinstance(node, ast.FormattedValue)
+               and node.format_spec]  # fmt: skip
+    text.values = [ast.Constant(""), *text.values, ast.Constant("")]
+    assert list(_walk(tree)) == found
 
 
 @pytest.mark.parametrize(

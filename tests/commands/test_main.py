@@ -35,7 +35,7 @@ def test_on_an_empty_tree_all_is_well(call: Call, command: list[str]) -> None:
     [
         (None, "study.yaml: No such file or directory"),
         ("- 1", "study.yaml does not hold a study: expected `key: value` lines"),
-        ("a: [", "study.yaml is not valid YAML"),
+        ("a: [", "study.yaml, line 1 is not valid YAML"),
         ("study: x", "study.yaml: the study: missing 'datasets', "),
         ("artifacts: else", "study.yaml: its artifacts are in else; add --artifacts else"),
     ],

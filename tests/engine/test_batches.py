@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torchvision import transforms
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
@@ -78,3 +79,57 @@ def test_a_pruner_reads_only_the_images_it_looks_at(
         smaller.state_dict().values(), twin.state_dict().values(), strict=True
     ):
         assert torch.equal(tensor, other)
+
+
+def test_an_epoch_shows_every_image_once(make_dataset: MakeDataset) -> None:
+    data = make_dataset(train=42)
+    batches = Batches(data, Recipe(1, batch_size=8, augment=False), 0, CPU)
+    found = list(batches.epoch(0))
+    assert [len(labels) for _, labels in found] == [8] * 5 + [2]
+    seen = torch.cat([images for images, _ in found]).flatten(1)
+    expected = data.normalise(data.train.images).flatten(1)
+    assert torch.equal(seen.sum(1).sort().values, expected.sum(1).sort().values)
+    shorter = Batches(data, Recipe(1, batch_size=8, drop_last=True), 0, CPU)
+    assert [len(labels) for _, labels in shorter.epoch(0)] == [8] * 5
+
+
+def test_another_epoch_has_another_order_and_the_same_epoch_the_same(
+    make_dataset: MakeDataset,
+) -> None:
+    batches = Batches(make_dataset(), Recipe(1, batch_size=8), 0, CPU)
+    first, again, second = (
+        torch.cat([images for images, _ in batches.epoch(epoch)]) for epoch in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    late = torch.cat([images for images, _ in batches.epoch(0, start=3)])
+    assert torch.equal(late, first[3 * 8 :])
+
+
+def test_augmentation_has_the_distribution_of_torchvisions(make_dataset: MakeDataset) -> None:
+    size, pad, count = 4, 1, 6000
+    data = make_dataset(train=1, test=4, classes=4, size=size)
+    picture = torch.arange(3 * size * size, dtype=torch.uint8).reshape(3, size, size) + 1
+    data.train.images.copy_(picture[None])
+    many = Dataset(
+        type(data.train)(
+            data.train.images.expand(count, -1, -1, -1),
+            data.train.labels.expand(count),
+            torch.arange(count),
+        ),
+        data.test, data.classes, (0.0,) * 3, (1 / 255,) * 3, pad=pad, flip=True,
+    )  # fmt: skip
+    batches = Batches(many, Recipe(1, batch_size=count), 0, CPU)
+    (ours, _), *_ = batches.epoch(0)
+    theirs = transforms.Compose(
+        [transforms.RandomCrop(size, padding=pad), transforms.RandomHorizontalFlip()]
+    )
+    torch.manual_seed(0)
+    possible = {tuple(theirs(picture).flatten().tolist()) for _ in range(1000)}
+    found = [tuple(image) for image in ours.flatten(1).round().int().tolist()]
+    assert len(possible) == 9 * 2
+    assert set(found) == possible
+    counts = torch.tensor([found.count(each) for each in possible], dtype=torch.float64)
+    # Pearson's chi-squared with 17 degrees of freedom exceeds 40.8 with probability 0.001.
+    expected = count / 18
+    assert ((counts - expected) ** 2 / expected).sum() < 40.8

@@ -9,8 +9,7 @@ from torch import nn
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
-from pipeline.engine import Engine, computes_in_bfloat16
-from pipeline.engine.cuda_graphs import Recorded
+from pipeline.engine import Engine, Run, computes_in_bfloat16
 from pipeline.engine.training import Epoch, fit
 from pipeline.errors import PipelineError
 from pipeline.models import build
@@ -36,7 +35,7 @@ def trained(
     """What a training says of itself, and its weights. Its last batch is a short one."""
     model = network(dropout)
     recipe = Recipe(2, batch_size=12, lr=0.01, precision=precision)
-    history = fit(model, data, recipe, seed=3, device=device, engine=engine)
+    history = fit(model, data, recipe, seed=3, run=Run(device, engine))
     return history, {name: tensor.cpu() for name, tensor in model.state_dict().items()}
 
 
@@ -121,26 +120,9 @@ def test_a_recorded_training_uses_each_learning_rate(make_dataset: MakeDataset) 
     states = []
     for engine in (Engine(), Engine(cuda_graphs=False, fused=False)):
         model = network()
-        fit(model, data, recipe, seed=3, device="cuda", engine=engine)
+        fit(model, data, recipe, seed=3, run=Run("cuda", engine))
         states.append({name: tensor.cpu() for name, tensor in model.state_dict().items()})
     assert_alike(*states, 2e-2)
-
-
-@on_a_gpu
-def test_what_cannot_be_recorded_goes_on_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    device = torch.device("cuda")
-    sums: list[float] = []
-
-    def waits(images: torch.Tensor, labels: torch.Tensor) -> None:
-        sums.append(nn.functional.dropout(images, 0.5).sum().item())
-
-    step = Recorded(waits, device, undo=lambda: None)
-    for seed in (0, 1, 2, 3, 0):
-        torch.cuda.manual_seed(seed)
-        step(torch.ones(64, device=device), torch.zeros(1, device=device))
-    assert len(sums) == 5
-    assert sums[0] == sums[4] != sums[1]
-    assert capsys.readouterr().out.count("runs without CUDA graphs") == 1
 
 
 @on_a_gpu

@@ -48,7 +48,7 @@ import resource, sys, torch
 from pathlib import Path
 from pipeline.cache import payloads
 from pipeline.datasets import Dataset, ImageSet
-from pipeline.engine.inference import predicted
+from pipeline.engine.inference import logits_by_batch
 
 def peak(images):
     part = ImageSet(torch.zeros(images, 3, 2, 2, dtype=torch.uint8), torch.arange(images) % 1000,
@@ -57,7 +57,7 @@ def peak(images):
     with payloads.writing_predictions(
         Path(sys.argv[1]), part.labels, part.ids, samples=1, classes=1000
     ) as append:
-        for logits in predicted(model, data, batch_size=100):
+        for logits in logits_by_batch(model, data, 1, 0, batch_size=100):
             append(logits.numpy())
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 

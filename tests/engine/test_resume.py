@@ -19,8 +19,9 @@ from torch import nn
 from pipeline.cache import code_identity, manifests, paths, payloads, specs
 from pipeline.cache.files import sha256
 from pipeline.datasets import Dataset, ImageSet
+from pipeline.engine.extension import Extension
+from pipeline.engine.optimiser import SGD, ParameterGroup
 from pipeline.engine.resume import SIGNALS, Resume, stop_requests
-from pipeline.engine.training import SGD, Extension, ParameterGroup
 from pipeline.running.job import INTERRUPTED, Job
 from pipeline.running.switches import Switches
 

@@ -19,6 +19,7 @@ from torchvision import transforms
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, StreamedDataset, imagefolder
+from pipeline.engine import Run
 from pipeline.engine.batches import TrainingImages, evaluation_batches, training_batches
 from pipeline.engine.streaming import Decoded
 from pipeline.engine.training import fit
@@ -248,6 +249,7 @@ from pipeline.datasets import imagefolder
 from pipeline.errors import Interrupted
 from pipeline.models import build
 from pipeline.cache.specs import Recipe
+from pipeline.engine import Run
 from pipeline.engine.training import fit
 
 torch.set_num_threads(2)
@@ -256,7 +258,8 @@ model = build("resnet18", 2, width=1 / 32)
 data = imagefolder.load(Path(sys.argv[1]), crop_size=32)
 print("ready", flush=True)
 try:
-    fit(model, data, Recipe(10**6, batch_size=4, lr=0.01), seed=0, folder=Path(sys.argv[2]))
+    run = Run(folder=Path(sys.argv[2]))
+    fit(model, data, Recipe(10**6, batch_size=4, lr=0.01), seed=0, run=run)
 except Interrupted as error:
     print(error)
     sys.exit(75)
@@ -311,11 +314,11 @@ def test_training_goes_on_with_the_same_bits(
     handle = broken.register_forward_hook(stop)
     threads(2)
     with pytest.raises(Exception, match="stopped in epoch 2 of 2"):
-        fit(broken, data, RECIPE, seed=0, folder=tmp_path / "resume")
+        fit(broken, data, RECIPE, seed=0, run=Run(folder=tmp_path / "resume"))
     handle.remove()
     threads(1)
     again = network()
-    fit(again, data, RECIPE, seed=0, folder=tmp_path / "resume")
+    fit(again, data, RECIPE, seed=0, run=Run(folder=tmp_path / "resume"))
     for (name, tensor), other in zip(
         whole.state_dict().items(), again.state_dict().values(), strict=True
     ):

@@ -26,7 +26,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Spec], Pat
     def payload(spec: Spec) -> Path:
         return tmp_path / paths.folder(spec) / spec.payload[0]
 
-    monkeypatch.setattr(Job, "read", lambda job, parent: payload(parent))
+    monkeypatch.setattr(Job, "payload_path", lambda job, parent: payload(parent))
 
     def run(spec: Spec) -> Path:
         STAGES[spec.stage].run(spec, Job(spec, Switches(artifacts=tmp_path)))

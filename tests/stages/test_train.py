@@ -44,7 +44,7 @@ def test_the_network_is_the_given_one(
     payloads.save_dataset(tmp_path / "images.safetensors", make_dataset())
     path = tmp_path / f"weights.{suffix}"
     (save_file if suffix == "safetensors" else torch.save)(weights(), path)  # type: ignore[operator]
-    monkeypatch.setattr(Job, "read", lambda job, parent: tmp_path / "images.safetensors")
+    monkeypatch.setattr(Job, "payload_path", lambda job, parent: tmp_path / "images.safetensors")
     spec = Train(
         Data("digits"), "resnet18", Recipe(epochs=0), (("width", 1 / 16),), dropout,
         init=sha256(path), init_path=str(path),
@@ -57,6 +57,27 @@ def test_the_network_is_the_given_one(
         torch.testing.assert_close(model.state_dict()[name], tensor, rtol=0, atol=0)
     # What a study has made can be given to another one.
     assert given(job.path("model.safetensors")).keys() == weights().keys()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(1, batch_size=64, drop_last=True), "train: batch_size 64 .* of 40 training images"),
+        (Recipe(1, batch_size=13), "train: with batch_size 13 and 40 training images, the last"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused_by_its_key(
+    tmp_path: Path,
+    make_dataset: Callable[..., Dataset],
+    monkeypatch: pytest.MonkeyPatch,
+    recipe: Recipe,
+    message: str,
+) -> None:
+    payloads.save_dataset(tmp_path / "images.safetensors", make_dataset())
+    monkeypatch.setattr(Job, "payload_path", lambda job, parent: tmp_path / "images.safetensors")
+    spec = Train(Data("digits"), "resnet18", recipe, (("width", 1 / 16),))
+    with pytest.raises(PipelineError, match=f"^{message}"):
+        train.run(spec, Job(spec, Switches(artifacts=tmp_path)))
 
 
 def test_weights_without_counters_will_do() -> None:

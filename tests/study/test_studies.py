@@ -69,7 +69,7 @@ def test_the_recipes_are_the_published_ones(name: str) -> None:
     )  # fmt: skip
     assert study.train == cifar
     assert study.finetune == Recipe(**{**vars(cifar), "epochs": 150})
-    assert study.resrep == Recipe(
+    assert study.prune == Recipe(
         epochs=180, batch_size=64, lr=0.01, momentum=0.9, weight_decay=1e-4,
         schedule="cosine_iteration", warmup_epochs=0.0, drop_last=True, augment=True,
         decay_normalisation=False, bias_lr=2.0, gamma_l1=0.0,
@@ -102,7 +102,7 @@ def test_imagenet_is_the_papers() -> None:
     )  # fmt: skip
     assert study.train == imagenet
     assert study.finetune == Recipe(**{**vars(imagenet), "epochs": 45})
-    assert study.resrep == Recipe(
+    assert study.prune == Recipe(
         epochs=180, batch_size=256, lr=0.01, momentum=0.9, weight_decay=1e-4,
         schedule="cosine_iteration", warmup_epochs=0.0, drop_last=True, augment=True,
         decay_normalisation=False, bias_lr=2.0, gamma_l1=0.0,

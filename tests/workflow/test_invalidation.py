@@ -89,7 +89,7 @@ def test_nothing_changed(project: Project) -> None:
             id="an option of a pruner",
         ),
         pytest.param(
-            {"resrep": {"epochs": 2, "drop_last": True}},
+            {"prune": {"epochs": 2, "drop_last": True}},
             DRAW
             + jobs("""
                 prune digits/resnet18/{plain-0,plain-1,dropout-0}/resrep-0.5

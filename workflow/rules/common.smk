@@ -1,16 +1,27 @@
 """What all rules share: the plan of the study, and what Snakemake is told beside it."""
 
 import sys
+from pathlib import Path
+
+# The package that belongs to this workflow, installed or not.
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from pipeline.errors import PipelineError
 from pipeline.running import snakemake_internals
 from pipeline.running.plan import Plan
 from pipeline.running.rules import Rules
+from pipeline.study import reading
 
 asked = snakemake_internals.command_line()
 
 try:
-    plan = Plan.load(config)
+    plan = Plan.load(
+        reading.configured(
+            config,
+            map(Path, workflow.configfiles),
+            snakemake_internals.configuration(workflow),
+        )
+    )
     jobs = Rules(
         plan,
         whole=asked.forceall,
@@ -20,6 +31,8 @@ try:
     forced = {*asked.forcerun, *(asked.targets if asked.force else ())}
     if workflow.is_main_process:
         jobs.refuse(asked.targets, forced)
+        for note in plan.study.notes:
+            print(f"study: {note}", file=sys.stderr)
 except PipelineError as error:
     sys.exit(f"study: {error}")
 

@@ -5,6 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+# An environment that is made from environment.yml does not hold this package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
+
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
 

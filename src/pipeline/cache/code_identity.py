@@ -180,6 +180,8 @@ def _walk(node: object) -> Iterator[str]:
             value = getattr(node, name, None)
             if name == "body" and isinstance(value, list) and _has_docstring(node):
                 value = value[1:]
+            if isinstance(node, ast.JoinedStr):
+                value = [part for part in node.values if not _is_empty_text(part)]
             if value is not None and value != []:
                 yield name
                 yield from _walk(value)
@@ -189,6 +191,11 @@ def _walk(node: object) -> Iterator[str]:
             yield from _walk(item)
     else:
         yield repr(node)
+
+
+def _is_empty_text(part: ast.expr) -> bool:
+    """Whether a part of an f-string is nothing, such as Python 3.12 puts after ``:>{width}``."""
+    return isinstance(part, ast.Constant) and part.value == ""
 
 
 def _has_docstring(node: ast.AST) -> bool:

@@ -4,16 +4,16 @@ import argparse
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
-
-import yaml
 
 from pipeline.cache import paths
 from pipeline.cache.specs import STAGES as SPECS
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
+from pipeline.study import reading
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 STAGES = tuple(SPECS)
@@ -21,21 +21,17 @@ STAGES = tuple(SPECS)
 
 def load_plan(study: Path, root: Path) -> Plan:
     """The plan of a study file whose artifacts lie under `root`."""
-    try:
-        content = yaml.safe_load(study.read_text())
-    except OSError as error:
-        raise PipelineError(f"{study}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise PipelineError(f"{study} is not valid YAML") from None
-    if not isinstance(content, dict):
-        raise PipelineError(f"{study} does not hold a study: expected `key: value` lines")
+    content = reading.read(study)
     named = content.get("artifacts", root)
     if os.path.abspath(str(named)) != os.path.abspath(root):
         raise PipelineError(f"{study}: its artifacts are in {named}; add --artifacts {named}")
     try:
-        return Plan.load({**content, "artifacts": str(root)})
+        plan = Plan.load({**content, "artifacts": str(root)})
     except PipelineError as error:
         raise PipelineError(f"{study}: {error}") from None
+    for note in plan.study.notes:
+        print(f"{study}: {note}", file=sys.stderr)
+    return plan
 
 
 def relative(root: Path, place: str) -> str:

@@ -1,14 +1,15 @@
 """How a network is run: memory layout, precision, fused updates, CUDA graphs, the compiler.
 
-    engine = Engine(compile=True)
-    fit(model, data, recipe, seed=0, device="cuda", engine=engine)
+    run = Run("cuda", Engine(compile=True))
+    fit(model, data, recipe, seed=0, run=run)
 
-These settings change rounding, and the order in which dropout draws, but nothing else of what is
-computed; so none of them is part of a spec. Each can be turned off by itself. On a CPU only the
+An engine's settings change rounding, and the order in which dropout draws, but nothing else of what
+is computed; so none of them is part of a spec. Each can be turned off by itself. On a CPU only the
 memory layout and the compiler have an effect.
 """
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
@@ -80,6 +81,24 @@ class Engine:
 
 
 DEFAULT = Engine()
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where and how a training runs, and where it goes on when it was interrupted.
+
+    Attributes:
+        device: Where the network is trained.
+        engine: How the network is run.
+        folder: Where the training writes, now and then after an epoch and on SIGTERM, what it needs
+            to go on. What it finds there it continues; without a folder it writes nothing.
+        stamp: Whose training it is: only a resume file with the same stamp is continued.
+    """
+
+    device: "torch.device | str" = "cpu"
+    engine: Engine = DEFAULT
+    folder: Path | None = None
+    stamp: str = ""
 
 
 def computes_in_bfloat16(precision: str, device: "torch.device") -> bool:

@@ -26,21 +26,7 @@ def predict(
     batch_size: int | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Logits float32 [samples, N, C] of the test set, on the CPU; see :func:`predicted`."""
-    parts = predicted(model, data, samples=samples, seed=seed, batch_size=batch_size, device=device)
-    return torch.cat(list(parts), dim=1)
-
-
-def predicted(
-    model: nn.Module,
-    data: AnyDataset,
-    *,
-    samples: int = 1,
-    seed: int = 0,
-    batch_size: int | None = None,
-    device: torch.device | str = "cpu",
-) -> Iterator[Tensor]:
-    """Logits float32 [samples, B, C] of the test set, on the CPU, some images after the other.
+    """Logits float32 [samples, N, C] of the test set, on the CPU.
 
     Args:
         model: A network; it ends in evaluation mode on `device`.
@@ -48,13 +34,28 @@ def predicted(
         samples: One pass without dropout, or this many with it (paper, Section 3.2). The masks are
             a function of the seed, the image's id and the pass, not of the batch they fall into.
         seed: Decides the dropout masks.
-        batch_size: Images a forward pass; passes are folded into it. Without, 512 small or 128
-            large ones.
+        batch_size: Images in a forward pass, into which all their passes are folded. Without, 512
+            small or 128 large ones.
         device: Where to compute.
 
     Raises:
         PipelineError: several samples are asked of a network without dropout layers, or none; or
             an image cannot be read.
+    """
+    return torch.cat(list(logits_by_batch(model, data, samples, seed, batch_size, device)), dim=1)
+
+
+def logits_by_batch(
+    model: nn.Module,
+    data: AnyDataset,
+    samples: int,
+    seed: int,
+    batch_size: int | None = None,
+    device: torch.device | str = "cpu",
+) -> Iterator[Tensor]:
+    """What :func:`predict` gives, as float32 [samples, B, C] for some images after the others.
+
+    So the logits of a large test set need not fit into memory at once.
     """
     if samples < 1:
         raise PipelineError(f"samples must be at least 1, not {samples}")
@@ -69,7 +70,9 @@ def predicted(
     parts = torch.split(torch.arange(len(data.test)), size)
     batches = evaluation_batches(data, data.test, torch.cat(parts), size, device)
     for images, rows in zip(track(batches, "predicted batches", len(parts)), parts, strict=True):
-        images = torch.cat([images.to(memory_format=memory_format)] * repeats)
+        images = images.to(memory_format=memory_format)
+        if repeats > 1:
+            images = torch.cat([images] * repeats)
         with torch.inference_mode():
             logits = _passes(model, images, data.test.ids[rows].to(device), samples, seed)
         yield logits.float().reshape(samples, len(rows), -1).cpu()

@@ -2,9 +2,9 @@
 
     fit(model, data, Recipe(epochs=200), seed=0)
 
-What is random is a function of (seed, epoch), never of what ran before, so a training that was
-interrupted goes on where it stopped and ends with the same bits as one that was not (on a CPU).
-Within an epoch nothing waits for the device.
+What is random in a step is a function of (seed, epoch, step), never of what ran before. So a
+training that was interrupted goes on where it stopped and ends with the same bits as one that was
+not (on a CPU). Within an epoch nothing waits for the device.
 """
 
 import math
@@ -12,61 +12,36 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import AnyDataset
-from pipeline.engine import DEFAULT, Engine, computes_in_bfloat16
+from pipeline.engine import Run
 from pipeline.engine.batches import training_batches
 from pipeline.engine.cuda_graphs import Recorded
+from pipeline.engine.extension import Extension
 from pipeline.engine.learning_rate import learning_rate
-from pipeline.engine.optimiser import SGD, ParameterGroup, parameter_groups, shrink_scales
+from pipeline.engine.optimiser import SGD, parameter_groups
 from pipeline.engine.resume import Resume, stop_requests
+from pipeline.engine.step import Step
 from pipeline.errors import Interrupted, PipelineError
-from pipeline.progress import say
+from pipeline.progress import say, track
 from pipeline.seeds import derive_seed
-
-
-class Extension:
-    """What a method adds to the loop; this one adds nothing."""
-
-    def parameter_groups(self, model: nn.Module) -> list[ParameterGroup] | None:
-        """The groups to optimise, or None for the recipe's."""
-        return None
-
-    def before_step(self, iteration: int) -> None:
-        """Decide what changes with an iteration (from 0)."""
-
-    def after_backward(self, lr: float | Tensor) -> None:
-        """Change gradients between the backward pass and the update with learning rate `lr`.
-
-        On a GPU this may be recorded and replayed: what it does must not depend on the values of
-        tensors, and it must read what :meth:`before_step` decided from tensors that stay.
-        """
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """What must be restored when an interrupted training goes on."""
-        return {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Restore what :meth:`state_dict` gave."""
-
-
-def _seed_dropout(device: torch.device, seed: int) -> None:
-    """Seed the generator of one device; `torch.manual_seed` looks for all of them at each call."""
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 @dataclass
 class Epoch:
-    """What is known of an epoch when it ends."""
+    """What is known of an epoch when it ends.
+
+    Attributes:
+        epoch: Which one, from 0.
+        loss: Mean cross-entropy of the augmented training images, in nats.
+        accuracy: Share of right answers on them, in [0, 1].
+        lr: The learning rate of the last step.
+        seconds: How long the part of it took that ran here.
+    """
 
     epoch: int
     loss: float
@@ -81,11 +56,9 @@ def fit(
     recipe: Recipe,
     *,
     seed: int,
-    device: torch.device | str = "cpu",
-    folder: Path | None = None,
-    fingerprint: str = "",
+    device: torch.device | str | None = None,
+    run: Run | None = None,
     extension: Extension | None = None,
-    engine: Engine = DEFAULT,
 ) -> list[Epoch]:
     """Train `model` in place and leave it as the last epoch made it.
 
@@ -94,32 +67,23 @@ def fit(
         data: Its training set is used, augmented as it says.
         recipe: Optimiser, schedule, batch size and epochs.
         seed: Decides the order, augmentation and dropout of every epoch.
-        device: Where to train.
-        folder: Where to write down, now and then after an epoch and on SIGTERM, what an interrupted
-            training needs to go on; what is found there is continued, and goes away at the end.
-        fingerprint: Whose training it is: only a resume file of the same is continued.
+        device: Where to train, a CPU by default: short for ``run=Run(device)``.
+        run: Where and how to train, and where an interrupted training goes on.
         extension: What a method adds to the loop.
-        engine: How the network is run.
 
     Returns:
-        Mean loss and accuracy on the augmented training images, of every epoch run here.
+        Mean loss and accuracy on the augmented training images, of every epoch that ran here.
 
     Raises:
-        PipelineError: the loss is no longer a number.
+        PipelineError: there is no batch, the loss is no longer a number, or both `device` and `run`
+            are given.
         Interrupted: SIGTERM, SIGINT or SIGHUP came.
     """
+    if run is not None and device is not None:
+        raise PipelineError("give either device or run, which has a device")
+    run = run or Run(device or "cpu")
     history = []
-    for done in epochs(
-        model,
-        data,
-        recipe,
-        seed=seed,
-        device=device,
-        folder=folder,
-        fingerprint=fingerprint,
-        extension=extension,
-        engine=engine,
-    ):
+    for done in Training(model, data, recipe, seed=seed, run=run, extension=extension).epochs():
         say(
             f"epoch {done.epoch + 1}/{recipe.epochs}: loss {done.loss:.4f}, "
             f"accuracy {done.accuracy:.4f}, lr {done.lr:.3g}, {done.seconds:.1f} s"
@@ -128,109 +92,104 @@ def fit(
     return history
 
 
-def epochs(
-    model: nn.Module,
-    data: AnyDataset,
-    recipe: Recipe,
-    *,
-    seed: int,
-    device: torch.device | str = "cpu",
-    folder: Path | None = None,
-    fingerprint: str = "",
-    extension: Extension | None = None,
-    engine: Engine = DEFAULT,
-) -> Iterator[Epoch]:
-    """What :func:`fit` does, epoch by epoch as they end; the arguments and errors are the same."""
-    device = torch.device(device)
-    extension = extension or Extension()
-    memory_format = engine.place(model, device)
-    fused = engine.fused and device.type == "cuda"
-    groups = extension.parameter_groups(model) or parameter_groups(model, recipe)
-    optimiser = SGD(groups, fused=fused)
-    batches = training_batches(data, recipe, seed, device)
-    resume = Resume(folder, fingerprint, model, optimiser, extension)
-    epoch, step, totals = resume.load(device)
-    train = Step(model, optimiser, recipe, extension, totals, memory_format, engine.compile)
-    run = Recorded(train, device, model.zero_grad) if fused and engine.cuda_graphs else train
-    model.train()
-    with stop_requests() as stop, _chosen_algorithms(device):
-        while epoch < recipe.epochs:
-            begun = time.monotonic()
-            for images, labels in batches.epoch(epoch, step):
-                train.set_learning_rate(learning_rate(recipe, epoch, step, batches.steps))
-                extension.before_step(epoch * batches.steps + step)
-                _seed_dropout(device, derive_seed(seed, "step", epoch, step))
-                run(images, labels)
-                step += 1
-                if stop:
-                    resume.save(epoch, step, totals)
-                    raise Interrupted(f"stopped in epoch {epoch + 1} of {recipe.epochs}")
-            loss_sum, correct, count = totals.tolist()
-            if not math.isfinite(loss_sum):
-                raise PipelineError(
-                    f"training diverged in epoch {epoch + 1} of {recipe.epochs} "
-                    f"(loss {loss_sum / count}); a lower lr or a longer warm-up may help"
-                )
-            lr = learning_rate(recipe, epoch, batches.steps - 1, batches.steps)
-            seconds = time.monotonic() - begun
-            totals.zero_()
-            if epoch + 1 < recipe.epochs and resume.due():
-                resume.save(epoch + 1, 0, totals)
-            yield Epoch(epoch, loss_sum / count, correct / count, lr, seconds)
-            epoch, step = epoch + 1, 0
+class Training:
+    """A training of one network, which stands before a step of an epoch.
 
-
-class Step:
-    """One step of a training: forward, backward, update, and the count of how it goes.
-
-    All of it stays on the device, so that on a GPU it can be recorded; `totals`, float64 [3], gets
-    the sum of the losses, the right answers and the images.
+    What it does is drawn in the docstring of :class:`pipeline.engine.extension.Extension`; the
+    arguments are those of :func:`fit`.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        optimiser: SGD,
+        data: AnyDataset,
         recipe: Recipe,
-        extension: Extension,
-        totals: Tensor,
-        memory_format: torch.memory_format,
-        compile: bool,
+        *,
+        seed: int,
+        run: Run,
+        extension: Extension | None = None,
     ) -> None:
-        self.model = model
-        self.compiled = torch.compile(model, dynamic=False) if compile else model
-        self.optimiser = optimiser
-        self.recipe = recipe
-        self.extension = extension
-        self.totals = totals
-        self.device = totals.device
-        self.memory_format = memory_format
-        self.bfloat16 = computes_in_bfloat16(recipe.precision, self.device)
-        self.lr: float | Tensor = torch.zeros((), device=self.device) if optimiser.fused else 0.0
+        device = torch.device(run.device)
+        self.model, self.recipe, self.seed, self.device = model, recipe, seed, device
+        self.extension = extension or Extension()
+        memory_format = run.engine.place(model, device)
+        fused = run.engine.fused and device.type == "cuda"
+        groups = self.extension.parameter_groups(model) or parameter_groups(model, recipe)
+        optimiser = SGD(groups, fused=fused)
+        self.batches = training_batches(data, recipe, seed, device)
+        self.resume = Resume(run.folder, run.stamp, model, optimiser, self.extension)
+        self.epoch, self.step, self.totals = self.resume.load(device)
+        self.train = Step(
+            model,
+            optimiser,
+            recipe,
+            self.extension,
+            self.totals,
+            memory_format,
+            run.engine.compile,
+        )
+        self.take: Recorded | Step = self.train
+        if fused and run.engine.cuda_graphs:
+            self.take = Recorded(self.train, device, model.zero_grad)
 
-    def set_learning_rate(self, lr: float) -> None:
-        """Set it for the steps to come, without waiting for the device."""
-        if isinstance(self.lr, Tensor):
-            self.lr.fill_(lr)
-        else:
-            self.lr = lr
+    def epochs(self) -> Iterator[Epoch]:
+        """Train epoch by epoch, and tell of each when it has ended.
 
-    def __call__(self, images: Tensor, labels: Tensor) -> None:
-        """Train on images float32 [B, 3, H, W] and labels [B]."""
-        # A short batch would be compiled anew.
-        full = len(labels) == self.recipe.batch_size
-        model = self.compiled if full else self.model
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            logits = model(images.contiguous(memory_format=self.memory_format))
-            loss = F.cross_entropy(logits, labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.recipe.gamma_l1:
-            shrink_scales(self.model, self.recipe.gamma_l1)
-        self.extension.after_backward(self.lr)
-        self.optimiser.step(self.lr)
-        self.totals[0] += loss.detach() * len(labels)
-        self.totals[1] += (logits.argmax(1) == labels).sum()
-        self.totals[2] += len(labels)
+        Raises:
+            PipelineError: the loss is no longer a number.
+            Interrupted: SIGTERM, SIGINT or SIGHUP came; the state is written down.
+        """
+        self.model.train()
+        with stop_requests() as stop, _chosen_algorithms(self.device):
+            while self.epoch < self.recipe.epochs:
+                begun = time.monotonic()
+                for images, labels in self._rest_of_epoch():
+                    self._take_step(images, labels)
+                    if stop:
+                        self.resume.save(self.epoch, self.step, self.totals)
+                        raise Interrupted(f"stopped in {self._name()}")
+                done = self._summary(time.monotonic() - begun)
+                self.totals.zero_()
+                self.epoch, self.step = self.epoch + 1, 0
+                if self.epoch < self.recipe.epochs and self.resume.due():
+                    self.resume.save(self.epoch, self.step, self.totals)
+                yield done
+
+    def _rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        batches = self.batches.epoch(self.epoch, self.step)
+        what = f"{self._name()}, batches"
+        return track(batches, what, self.batches.steps, first=self.step)
+
+    def _take_step(self, images: Tensor, labels: Tensor) -> None:
+        steps = self.batches.steps
+        self.train.set_learning_rate(learning_rate(self.recipe, self.epoch, self.step, steps))
+        self.extension.before_step(self.epoch * steps + self.step)
+        _seed_dropout(self.device, derive_seed(self.seed, "step", self.epoch, self.step))
+        self.take(images, labels)
+        self.step += 1
+
+    def _summary(self, seconds: float) -> Epoch:
+        """How the epoch went: the one time that the device is waited for."""
+        loss_sum, correct, count = self.totals.tolist()
+        if not math.isfinite(loss_sum):
+            raise PipelineError(
+                f"training diverged in {self._name()} (loss {loss_sum / count}); "
+                "a lower lr or a longer warm-up may help"
+            )
+        steps = self.batches.steps
+        lr = learning_rate(self.recipe, self.epoch, steps - 1, steps)
+        return Epoch(self.epoch, loss_sum / count, correct / count, lr, seconds)
+
+    def _name(self) -> str:
+        return f"epoch {self.epoch + 1} of {self.recipe.epochs}"
+
+
+def _seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed the generator of one device; `torch.manual_seed` looks for all of them at each call."""
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
 
 
 @contextmanager

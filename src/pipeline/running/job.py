@@ -27,7 +27,7 @@ from typing import Any
 
 from pipeline.cache import code_identity, files, manifests, paths, specs
 from pipeline.cache.files import sha256
-from pipeline.engine import Engine
+from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
 from pipeline.running import failure, gpu
@@ -70,6 +70,11 @@ class Job:
         digests = [code_identity.digest(unit) for unit in self.spec.units()]
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def run(self) -> Run:
+        """How this stage trains a network; to be asked for once all parents are read."""
+        return Run(self.device, self.engine, self.folder, self.stamp)
 
     def payload_path(self, parent: specs.Spec) -> Path:
         """Where the file of a parent lies that this stage reads, checked against its manifest."""

@@ -43,6 +43,13 @@ class Rules:
     cores: int | None = None
     python: str = sys.executable
 
+    def __post_init__(self) -> None:
+        """Raise PipelineError where the package is installed without the workflow."""
+        if not SCRIPTS.is_dir():
+            raise PipelineError(
+                f"{SCRIPTS} is not there: jobs run in a checkout of the project, not from a wheel"
+            )
+
     @property
     def stages(self) -> list[str]:
         """The stages that may run, in order."""

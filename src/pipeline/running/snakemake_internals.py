@@ -25,6 +25,15 @@ def command_line() -> argparse.Namespace:
     return found
 
 
+def configuration(workflow: Any) -> dict[str, Any]:
+    """What ``--config`` gives, as Snakemake reads it.
+
+    Without it, numbers inside of brackets would be text.
+    """
+    found: dict[str, Any] = workflow.config_settings.config or {}
+    return found
+
+
 def limit(workflow: Any, resource: str, number: int) -> None:
     """Let jobs that run at once ask for so many of a resource, unless the user gave a number.
 

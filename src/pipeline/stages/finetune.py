@@ -1,24 +1,27 @@
 """Stage finetune: train a pruned network further."""
 
 from pipeline.cache import payloads, specs
+from pipeline.engine.checks import check_recipe
 from pipeline.engine.training import fit
 from pipeline.running.job import Job
 from pipeline.seeds import derive_seed
 
 
 def run(spec: specs.Finetune, job: Job) -> None:
-    """Fine-tune the pruned network on the data set its ancestor was trained on."""
+    """Fine-tune the pruned network on the data set its ancestor was trained on.
+
+    Raises:
+        PipelineError: the recipe does not go with the data, or the training diverged.
+    """
     origin = spec.model.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(spec.model))
+    check_recipe(spec.recipe, len(data.train), model, image_size=data.image_size, key="finetune")
     fit(
         model,
         data,
         spec.recipe,
         seed=derive_seed(origin.seed, origin.kind, origin.member, "finetune"),
-        device=job.device,
-        folder=job.folder,
-        fingerprint=job.stamp,
-        engine=job.engine,
+        run=job.run,
     )
     payloads.save_model(job.path("model.safetensors"), model)

@@ -1,7 +1,7 @@
 """Stage infer: a network's logits on the test set."""
 
 from pipeline.cache import payloads, specs
-from pipeline.engine.inference import predicted
+from pipeline.engine.inference import logits_by_batch
 from pipeline.models import size
 from pipeline.running.job import Job
 
@@ -22,7 +22,5 @@ def run(spec: specs.Infer, job: Job) -> None:
         parameters=parameters,
         macs=macs,
     ) as append:
-        for logits in predicted(
-            model, data, samples=spec.samples, seed=spec.seed, device=job.device
-        ):
+        for logits in logits_by_batch(model, data, spec.samples, spec.seed, device=job.device):
             append(logits.numpy())

@@ -4,6 +4,7 @@ import torch
 
 from pipeline.cache import files, payloads, specs
 from pipeline.engine.batches import TrainingImages
+from pipeline.engine.checks import check_recipe
 from pipeline.pruning import prune
 from pipeline.registry import PRUNERS
 from pipeline.running.job import Job
@@ -14,7 +15,12 @@ IMAGES = 4096
 
 
 def run(spec: specs.Prune, job: Job) -> None:
-    """Prune the network and report what is left of it."""
+    """Prune the network and report what is left of it.
+
+    Raises:
+        PipelineError: the network cannot be pruned so; or, of a pruner that trains, the recipe does
+            not go with the data, or the training diverged.
+    """
     origin = spec.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(origin)).to(job.device)
@@ -22,6 +28,7 @@ def run(spec: specs.Prune, job: Job) -> None:
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)
     if spec.recipe is not None:
+        check_recipe(spec.recipe, len(data.train), model, image_size=data.image_size, key="prune")
         smaller, report = PRUNERS.load(spec.pruner).prune_in_training(
             model,
             data,
@@ -29,10 +36,7 @@ def run(spec: specs.Prune, job: Job) -> None:
             spec.recipe,
             example_input=example,
             seed=seed,
-            device=job.device,
-            folder=job.folder,
-            fingerprint=job.stamp,
-            engine=job.engine,
+            run=job.run,
             **options,
         )
     else:

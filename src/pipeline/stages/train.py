@@ -3,6 +3,7 @@
 import torch
 
 from pipeline.cache import payloads, specs
+from pipeline.engine.checks import check_recipe
 from pipeline.engine.training import fit
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights, load_weights
@@ -14,7 +15,8 @@ def run(spec: specs.Train, job: Job) -> None:
     """Train the network; another member starts from other weights and sees another order.
 
     Raises:
-        PipelineError: the training diverged, or the given weights are not to be had or don't fit.
+        PipelineError: the recipe does not go with the data, the training diverged, or the given
+            weights are missing or do not fit.
     """
     data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
     torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
@@ -29,14 +31,12 @@ def run(spec: specs.Train, job: Job) -> None:
         source = spec.init_path or spec.init
         load_weights(model, given_weights(spec.init, spec.init_path), source)
     else:
+        check_recipe(spec.recipe, len(data.train), model, image_size=data.image_size, key="train")
         fit(
             model,
             data,
             spec.recipe,
             seed=derive_seed(spec.seed, spec.kind, spec.member, "train"),
-            device=job.device,
-            folder=job.folder,
-            fingerprint=job.stamp,
-            engine=job.engine,
+            run=job.run,
         )
     payloads.save_model(job.path("model.safetensors"), model)

@@ -1,27 +1,18 @@
+"""Compactors change nothing at first, shrink as Eq. 4 says, and fold away exactly."""
+
 from collections import Counter
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.cutting.coupling import find_groups
 from pipeline.cutting.surgery import cut_channels
 from pipeline.errors import PipelineError
 from pipeline.models import build, describe, rebuild
-from pipeline.pruning.resrep.compactors import (
-    choose_rows,
-    edit_gradient,
-    fold,
-    insert,
-    row_norms,
-    rows_below,
-)
+from pipeline.pruning.resrep.compactors import edit_gradient, fold, insert
 
 EXAMPLE = torch.zeros(1, 3, 32, 32)
-
-
-def never(counts: Counter[str]) -> bool:
-    return False
 
 
 @pytest.mark.parametrize(("arch", "rows"), [("resnet18", 1920), ("vgg19", 5504)])
@@ -113,38 +104,10 @@ def test_rows_of_zero_can_be_cut_without_loss() -> None:
         insert(smaller, find_groups(smaller, EXAMPLE.double()))
 
 
-NORMS = {"a": torch.tensor([0.5, 0.1, 0.9]), "b": torch.tensor([0.2, 0.3])}
-
-
-def chosen(rows: dict[str, Tensor]) -> dict[str, list[int]]:
-    return {name: mask.nonzero().flatten().tolist() for name, mask in rows.items()}
-
-
-def test_the_smallest_rows_are_chosen_but_never_a_layers_last() -> None:
-    assert chosen(choose_rows(NORMS, 0, never)) == {"a": [], "b": []}
-    assert chosen(choose_rows(NORMS, 1, never)) == {"a": [1], "b": []}
-    assert chosen(choose_rows(NORMS, 2, never)) == {"a": [1], "b": [0]}
-    # b's 0.3 is its last row, so a's 0.5 is next; then nothing is left to choose.
-    assert chosen(choose_rows(NORMS, 3, never)) == {"a": [0, 1], "b": [0]}
-    assert chosen(choose_rows(NORMS, 9, never)) == {"a": [0, 1], "b": [0]}
-
-
-def test_choosing_stops_when_it_is_enough() -> None:
-    assert chosen(choose_rows(NORMS, 9, lambda counts: counts["b"] >= 1)) == {"a": [1], "b": [0]}
-    assert chosen(choose_rows(NORMS, 9, lambda counts: True)) == {"a": [], "b": []}
-
-
-def test_rows_below_a_threshold() -> None:
-    assert chosen(rows_below(NORMS, 0.25)) == {"a": [1], "b": [0]}
-    assert chosen(rows_below(NORMS, 0.2)) == {"a": [1], "b": []}
-    assert chosen(rows_below(NORMS, 5)) == {"a": [0, 1], "b": [0]}  # one stays
-
-
 def test_the_gradient_is_that_of_equation_4() -> None:
     compactor = nn.Conv2d(2, 2, 1, bias=False)
     compactor.weight.data.copy_(torch.tensor([[3.0, 4.0], [0.0, -2.0]])[:, :, None, None])
     compactor.weight.grad = torch.tensor([[1.0, 2.0], [5.0, 6.0]])[:, :, None, None].clone()
-    assert row_norms({"a": compactor})["a"].tolist() == [5.0, 2.0]
     masked = torch.tensor([False, True])
     edit_gradient(compactor, masked, lasso=0.1, lasso_masked=0.5, lr=0.01)
     # Kept: the task's gradient and 0.1 of the unit vector [.6, .8]. Masked: 0.5 of [0, -1] alone.

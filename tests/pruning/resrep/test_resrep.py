@@ -1,23 +1,27 @@
+"""ResRep as a whole: what it removes, what it says, and going on after an interruption."""
+
 import copy
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from recipes import RESREP
 from torch import nn
 
 from pipeline.cache.specs import Recipe
 from pipeline.cutting.coupling import find_groups
 from pipeline.datasets import Dataset
+from pipeline.engine import Run
+from pipeline.engine.optimiser import ParameterGroup
 from pipeline.engine.training import fit
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.models import build, describe, rebuild
-from pipeline.pruning.resrep import ResRep, prune_in_training
+from pipeline.pruning.resrep import prune_in_training
 from pipeline.pruning.resrep.compactors import insert
-from pipeline.pruning.resrep.schedule import Schedule
+from pipeline.pruning.resrep.extension import ResRep
 
 EXAMPLE = torch.zeros(1, 3, 8, 8)
 RECIPE = Recipe(
@@ -108,13 +112,19 @@ def test_operations_as_the_target(model: nn.Module, data: Dataset) -> None:
 def test_a_run_that_was_interrupted_ends_the_same(
     model: nn.Module, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(folder: Path | None) -> dict[str, torch.Tensor]:
+    def pruned(run: Run) -> dict[str, torch.Tensor]:
         smaller, _ = prune_in_training(
-            model, data, 0.5, RECIPE, example_input=EXAMPLE, schedule="reach", folder=folder
+            model,
+            data,
+            0.5,
+            RECIPE,
+            example_input=EXAMPLE,
+            schedule="reach",
+            run=run,
         )
         return smaller.state_dict()
 
-    whole = run(None)
+    whole = pruned(Run())
     before_step = ResRep.before_step
 
     def stop_in_epoch_3(self: ResRep, iteration: int) -> None:
@@ -125,49 +135,11 @@ def test_a_run_that_was_interrupted_ends_the_same(
     with monkeypatch.context() as patch:
         patch.setattr(ResRep, "before_step", stop_in_epoch_3)
         with pytest.raises(Interrupted):
-            run(tmp_path)
+            pruned(Run(folder=tmp_path))
     assert list(tmp_path.iterdir())
-    resumed = run(tmp_path)
+    resumed = pruned(Run(folder=tmp_path))
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
-
-
-def test_compactors_are_optimised_apart() -> None:
-    model = build("resnet18", 4, width=0.0625)
-    compactors = insert(model, find_groups(model, torch.zeros(1, 3, 32, 32)))
-    schedule = Schedule(0, 1, 4, 1e-4, 1e-4, 0.99)
-    extension = ResRep(compactors, RECIPE, schedule, lambda counts: False)
-    *others, last = extension.parameter_groups(model)
-    assert (last.momentum, last.weight_decay, last.lr_scale) == (0.99, 0.0, 1.0)
-    assert [id(p) for p in last.parameters] == [id(c.weight) for c in compactors.values()]
-    everything = [id(p) for group in (*others, last) for p in group.parameters]
-    assert sorted(everything) == sorted(id(p) for p in model.parameters())
-
-
-def test_rows_are_masked_step_by_step() -> None:
-    model = build("resnet18", 4, width=0.0625)
-    compactors = insert(model, find_groups(model, torch.zeros(1, 3, 32, 32)))
-    schedule = Schedule(warm_up=3, interval=2, rows_per_step=4, lasso=0.0, lasso_masked=1.0,
-                        compactor_momentum=0.9)  # fmt: skip
-
-    def enough(counts: Counter[str]) -> bool:
-        return counts.total() >= 6
-
-    extension = ResRep(compactors, RECIPE, schedule, enough)
-    numbers = []
-    for iteration in range(10):
-        for compactor in compactors.values():
-            compactor.weight.grad = torch.zeros_like(compactor.weight)
-        extension.before_step(iteration)
-        extension.after_backward(0.01)
-        numbers.append(sum(int(mask.sum()) for mask in extension.masked.values()))
-    assert numbers == [0, 0, 0, 0, 4, 4, 6, 6, 6, 6]
-    moved = [c.weight.grad.flatten(1).norm(dim=1) > 0 for c in compactors.values()]
-    masked = list(extension.masked.values())
-    assert all(torch.equal(one, other) for one, other in zip(moved, masked, strict=True))
-    copied = ResRep(compactors, RECIPE, schedule, enough)
-    copied.load_state_dict(extension.state_dict())
-    assert all(torch.equal(copied.masked[name], extension.masked[name]) for name in compactors)
 
 
 @pytest.mark.parametrize(
@@ -185,3 +157,24 @@ def test_wrong_arguments_are_refused(
     model = build("resnet18", 4, width=0.0625, image_size=8)
     with pytest.raises(PipelineError, match=f"^{message}$"):
         prune_in_training(model, data, sparsity, RECIPE, example_input=EXAMPLE, **options)
+
+
+def test_a_resrep_training_takes_its_recipes_rates_and_groups(
+    make_dataset: Callable[..., Dataset],
+    steps_taken: list[tuple[float, list[ParameterGroup]]],
+) -> None:
+    model = build("resnet18", 4, width=1 / 16, image_size=8)
+    example = torch.zeros(1, 3, 8, 8)
+    recipe = Recipe(**{**vars(RESREP), "epochs": 2, "batch_size": 16})
+    prune_in_training(model, make_dataset(), 0.2, recipe, example_input=example)
+    # Two full batches of 16 in 40 images; a cosine over 4 iterations: 1 + cos(0, 45, 90, 135 °).
+    root = 2**0.5 / 2
+    assert [lr for lr, _ in steps_taken] == pytest.approx(
+        [0.01 * (1 + cosine) / 2 for cosine in (1, root, 0, -root)]
+    )
+    compactors = insert(model, find_groups(model, example))
+    for _, groups in steps_taken:
+        *_, last = groups
+        assert (last.weight_decay, last.momentum, last.lr_scale) == (0.0, 0.99, 1.0)
+        shapes = [tuple(parameter.shape) for parameter in last.parameters]
+        assert shapes == [tuple(each.weight.shape) for each in compactors.values()]

@@ -5,13 +5,11 @@ A compactor is a 1×1 convolution behind a batch norm, at first the identity. Tr
 its rows to zero; the layer's channels of those rows can go once convolution, batch norm and
 compactor are one convolution:
 
-    compactors = insert(model, groups)      # train; choose_rows and edit_gradient at each step
+    compactors = insert(model, groups)      # train, with edit_gradient at each step
     fold(model, groups, compactors)         # then surgery.cut_channels
 """
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -72,50 +70,6 @@ def fold(model: nn.Module, groups: Sequence[Group], compactors: Compactors) -> N
     if isinstance(description, Description):
         folded = {**description.folded, **norms}
         model.description = replace(description, folded=folded)  # type: ignore[assignment]
-
-
-def row_norms(compactors: Compactors) -> dict[str, Tensor]:
-    """The Euclidean norm of each row: a tensor [C] for each convolution."""
-    return {name: c.weight.detach().flatten(1).norm(dim=1).cpu() for name, c in compactors.items()}
-
-
-def rows_below(norms: Mapping[str, Tensor], threshold: float) -> dict[str, Tensor]:
-    """Which rows are shorter than `threshold`, bool [C]; each layer's longest one is never."""
-    below = {name: norm < threshold for name, norm in norms.items()}
-    for name, norm in norms.items():
-        below[name][norm.argmax()] = False
-    return below
-
-
-def choose_rows(
-    norms: Mapping[str, Tensor], limit: int, enough: Callable[[Counter[str]], bool]
-) -> dict[str, Tensor]:
-    """Choose the smallest rows of all compactors, but never a layer's last.
-
-    Args:
-        norms: The norm of each row of each convolution's compactor.
-        limit: How many rows to choose at most.
-        enough: Whether the numbers of rows chosen in each layer are what is wanted; more rows
-            never are less enough.
-
-    Returns:
-        Bool [C] for each convolution: which rows are chosen.
-    """
-    lengths = {name: norm.tolist() for name, norm in norms.items()}
-    longest = {name: length.index(max(length)) for name, length in lengths.items()}
-    ranked = sorted(
-        ((name, row) for name in norms for row in range(len(norms[name])) if row != longest[name]),
-        key=lambda place: lengths[place[0]][place[1]],
-    )
-    number = bisect_left(
-        range(min(limit, len(ranked))),
-        True,
-        key=lambda number: enough(Counter(name for name, _ in ranked[:number])),
-    )
-    chosen = {name: torch.zeros(len(norm), dtype=torch.bool) for name, norm in norms.items()}
-    for name, row in ranked[:number]:
-        chosen[name][row] = True
-    return chosen
 
 
 @torch.no_grad()
