@@ -21,8 +21,8 @@ from pipeline.cache.spec import STAGES, Spec, from_json
 from pipeline.registry import DATASETS, MODELS, PRUNERS, UNCERTAINTIES
 
 __all__ = [
-    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score",
-    "Spec", "Train", "from_json",
+    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe",
+    "Score", "Spec", "Train", "from_json",
 ]  # fmt: skip
 
 # Options of a registry entry that differ from its defaults: sorted (name, value) pairs.
