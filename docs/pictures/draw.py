@@ -136,8 +136,8 @@ def combination() -> Picture:
     picture.box(x["score"], middle - 23, 130, 46, ["score", "ensemble/l1-0.4"], GREEN)
     y = 44 + 70 * len(score.predictions)
     note = (
-        "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the first "
-        "row; no network is made twice."
+        "Pruning, fine-tuning and inference read the data set, too. MSP of plain-0 shares the "
+        "first row; no network is made twice."
     )
     picture.words(455, y, note)
     return picture

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from pathlib import Path
 
 from commands.tree import Tree
 
@@ -79,6 +80,40 @@ def test_only_what_a_study_uses(tree: Tree) -> None:
     # 3 pruned, 3 fine-tuned, 3 predictions and 3 scores are the second study's own.
     assert tree.call("verify")[1][-1] == "1 problem in 43 artifacts"
     assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 43 artifacts"
+
+
+def test_what_a_study_plans_and_is_not_there(tree: Tree) -> None:
+    # A checkpoint that nothing needs, and a score with its predictions.
+    shutil.rmtree(tree.at("plain-0/resrep-0.5", "prune"))
+    lost = [tree.at("plain-0/l1-0.5", "infer"), tree.at("msp/l1-0.5", "score")]
+    for folder in lost:
+        shutil.rmtree(folder)
+    status, lines = tree.call("verify", "tiny.yaml")
+    assert status == 1
+    assert lines[:-1] == [f"{folder}: planned and not there" for folder in lost]
+    assert lines[-1].startswith("2 problems in 28 artifacts")
+    assert tree.call("verify")[0] == 0
+
+
+def test_a_folder_that_is_not_there_is_no_success(tree: Tree) -> None:
+    assert tree.call("--artifacts", "none", "verify")[0] == "none: there is no such folder"
+
+
+def test_places_may_be_links(tree: Tree) -> None:
+    place = tree.root / "digits" / "resnet18"
+    place.rename("disk")
+    place.symlink_to(Path("disk").absolute())
+    assert tree.call("verify") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
+    # Another name of a folder that a study uses is not another folder.
+    place.unlink()
+    place.symlink_to(Path("disk").absolute())
+    (tree.root / "digits" / "alias").symlink_to(Path("disk").absolute())
+    assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
+    assert tree.call("forget", "digits")[1][-1].startswith("31 artifacts, ")
+    assert tree.count() == 0
+    assert not list(Path("disk").rglob("manifest.json"))
 
 
 def test_mutated_manifests_are_reported_or_well(tree: Tree) -> None:

@@ -1,6 +1,8 @@
 """What is made from what, and where it lies.
 
-specs          the complete recipe of each artifact, and its fingerprint
+specs          what each stage makes and from what, all that others know of a stage
+spec, recipe   what all specs share: fingerprint, JSON; and how a network is trained
+graph          what an artifact is made from, and what is made from it
 code_identity  which code computed it
 paths          where it lies
 files          files that are complete or not there

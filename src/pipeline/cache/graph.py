@@ -13,13 +13,17 @@ from pipeline.errors import PipelineError
 
 
 def ancestors(
-    chosen: Iterable[Spec], *, leave_out: Callable[[Spec], bool] | None = None
+    chosen: Iterable[Spec],
+    *,
+    above: Callable[[Spec], Iterable[Spec]] = lambda spec: spec.reads(),
+    leave_out: Callable[[Spec], bool] | None = None,
 ) -> dict[str, Spec]:
-    """Specs and all that they are made from, by folder, each after what it reads.
+    """Specs and all that must be there for them, by folder, each after what it needs.
 
     Args:
         chosen: Where to begin.
-        leave_out: Tells which specs are left out, with what only these read.
+        above: What a spec needs: what it reads, or only its parents.
+        leave_out: Tells which specs are left out, with what only these need.
     """
     found: dict[str, Spec] = {}
 
@@ -27,7 +31,7 @@ def ancestors(
         folder = paths.folder(spec)
         if folder in found or (leave_out and leave_out(spec)):
             return
-        for parent in spec.reads():
+        for parent in above(spec):
             visit(parent)
         found[folder] = spec
 
@@ -47,7 +51,8 @@ def descendants(root: Path, chosen: Iterable[str]) -> set[str]:
             manifest = manifests.read_manifest(folder)
             # What lies between may have been deleted: a checkpoint whose predictions are there.
             spec = manifests.recorded_spec(manifest)
-            for parent in {*manifest.parents, *(ancestors([spec]) if spec else ())}:
+            made_from = ancestors([spec], above=lambda each: each.parents()) if spec else ()
+            for parent in {*manifest.parents, *made_from}:
                 children.setdefault(parent, set()).add(str(folder.relative_to(root)))
     found: set[str] = set()
     waiting = set(chosen)

@@ -1,6 +1,6 @@
 """The commands of ``python -m pipeline``, a module each.
 
 A command's ``add`` declares its arguments and its ``run`` does it: it prints, and returns the exit
-status if that isn't 0. What several of them need is in `common`, which jobs Snakemake plans in
-`planned`, and how long they take in `estimate`.
+status if that isn't 0. What several of them need is in `common`, whether Snakemake would draw the
+study in `planned`, and how long jobs take in `estimate`.
 """

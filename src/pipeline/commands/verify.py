@@ -12,7 +12,9 @@ from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
 from pipeline.cache.specs import STAGES
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running.plan import Plan
 
 
 def add(commands: Commands) -> None:
@@ -31,11 +33,15 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
-    used = {name for study in arguments.studies for name in load_plan(study, root).nodes}
-    folders = {str(folder.relative_to(root)): folder for folder in manifests.folders(root)}
-    chosen = [name for name in folders if name in used or not arguments.studies]
+    if not root.is_dir():
+        raise PipelineError(f"{root}: there is no such folder")
+    plans = [load_plan(study, root) for study in arguments.studies]
+    chosen = list(_there(root, plans))
+    lost = [name for plan in plans for name in plan.missing() if not (root / name).exists()]
+    for name in dict.fromkeys(lost):
+        say(f"{root / name}: planned and not there")
     check = Check(root)
-    problems = 0
+    problems = len(set(lost))
     for name in tqdm(chosen, "verify", leave=False, disable=None):
         for problem in check(name):
             say(f"{root / name}: {problem}")
@@ -43,6 +49,15 @@ def run(arguments: argparse.Namespace) -> int:
     verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
     print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
     return 1 if problems else 0
+
+
+def _there(root: Path, plans: list[Plan]) -> Iterator[str]:
+    """The names of the artifacts that are there; with plans, of those that they use."""
+    if not plans:
+        yield from (str(folder.relative_to(root)) for folder in manifests.folders(root))
+    for name in dict.fromkeys(name for plan in plans for name in plan.nodes):
+        if (root / name).is_dir():
+            yield name
 
 
 class Check:

@@ -1,4 +1,4 @@
-"""Batches of images on the device: what the stages read a data set through.
+"""Batches of images on the device: how the stages read a data set.
 
     for images, labels in training_batches(data, recipe, seed, device).epoch(0):
     for images in evaluation_batches(data, data.test, rows, batch_size, device):
@@ -73,7 +73,7 @@ def evaluation_batches(
 
 
 class TrainingImages:
-    """Some training images in random order, of which only those that are asked for are loaded.
+    """Some training images in random order; only those that are asked for are loaded.
 
         images[:640]  # float32 [640, 3, H, W], normalised, not augmented
 

@@ -1,4 +1,4 @@
-"""CUDA graphs: a training step recorded once and replayed, so that launching kernels costs no time.
+"""CUDA graphs: a step is recorded once and replayed, so that launching kernels costs no time.
 
     step = Recorded(train, device, undo=model.zero_grad)
     for images, labels in batches:
@@ -17,17 +17,17 @@ from pipeline.progress import say
 
 Step = Callable[[Tensor, Tensor], None]
 
-# Calls that run as ever before one is recorded: libraries set themselves up and choose algorithms.
+# Calls that run as usual before one is recorded: libraries set themselves up, choose algorithms.
 EAGER_CALLS = 3
 
 
 class Recorded:
     """A function of tensors on a GPU, recorded once for each shape of its input and then replayed.
 
-    What the function does must be kernels alone: it reads its arguments and tensors that stay where
-    they are, writes into tensors that stay, and decides nothing by their values. After some calls
-    that run as ever, a call records it. A function that cannot be recorded goes on as it is, after
-    `undo` did away with what the attempt left behind.
+    The function must do nothing but launch kernels: it reads its arguments and tensors that stay
+    where they are, writes into such tensors, and decides nothing by their values. The first calls
+    run as usual, then a call records the function. If it cannot be recorded, `undo` removes what
+    the attempt left behind, and all calls run as usual.
     """
 
     def __init__(self, function: Step, device: torch.device, undo: Callable[[], None]) -> None:

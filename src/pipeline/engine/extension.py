@@ -10,17 +10,18 @@ class Extension:
 
     The loop, with the hooks marked by an arrow:
 
-        groups = parameter_groups(model)                   ←
-        load_state_dict(state), if an interrupted training goes on    ←
-        for each epoch, for each batch:
-            lr = learning_rate(recipe, epoch, step)
-            before_step(iteration)                         ←
-            loss = cross_entropy(model(images), labels)
-            loss.backward(), and the penalty on scales
-            after_backward(lr)                             ←
-            SGD's update of the groups
-            on SIGTERM: save, with state_dict(), and stop  ←
-        after an epoch, now and then: save, with state_dict()         ←
+        groups = parameter_groups(model)                          ←
+        if an interrupted training goes on: load_state_dict(…)    ←
+        for each epoch:
+            for each batch:
+                lr = learning_rate(recipe, epoch, step)
+                before_step(iteration)                            ←
+                loss = cross_entropy(model(images), labels)
+                loss.backward(), and the penalty on scales
+                after_backward(lr)                                ←
+                update of the groups with lr
+                on SIGTERM: write down state_dict(), stop         ←
+            now and then: write down state_dict()                 ←
     """
 
     def parameter_groups(self, model: nn.Module) -> list[ParameterGroup] | None:

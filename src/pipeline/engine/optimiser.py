@@ -22,8 +22,8 @@ class ParameterGroup:
 class SGD:
     """SGD with momentum over parameter groups.
 
-    `torch.optim.SGD` computes the same; constructing it imports the compiler, which takes longer
-    than training a small network for an epoch.
+    `torch.optim.SGD` computes the same. But its constructor imports the compiler, which takes
+    longer than training a small network for an epoch.
     """
 
     def __init__(self, groups: list[ParameterGroup], *, fused: bool = False) -> None:
@@ -69,7 +69,7 @@ class SGD:
 
 
 def parameter_groups(model: nn.Module, recipe: Recipe) -> list[ParameterGroup]:
-    """The recipe's groups: weights, normalisation parameters, and biases."""
+    """The recipe's groups, of those that have parameters: weights, normalisation, biases."""
     weights: list[nn.Parameter] = []
     normalisation: list[nn.Parameter] = []
     biases: list[nn.Parameter] = []

@@ -1,8 +1,8 @@
 """Going on with a training that was interrupted: its resume file, and the signals that stop it.
 
-A resume file is stamped with whose training it is and with a checksum of all that it holds, so one
-that is damaged, of another training, or written by other code is not continued: the training says
-so and starts over.
+A resume file holds a stamp, which says whose training it is, and a checksum of all its content. A
+file that is damaged, or that another training or other code wrote, is not continued: the training
+says so and starts over.
 """
 
 import hashlib
@@ -52,11 +52,11 @@ class Resume:
     cost: float = 0.0
 
     def due(self) -> bool:
-        """Whether writing down the state takes at most a twentieth of the time that went by."""
+        """Whether the time since the last writing is at least 20 times what that writing took."""
         return time.monotonic() - self.written >= 20 * self.cost
 
     def save(self, epoch: int, step: int, totals: Tensor) -> None:
-        """Write down the state before a step of an epoch."""
+        """Write down the state in which a step of an epoch begins."""
         if self.folder is None:
             return
         begun = time.monotonic()
@@ -78,7 +78,7 @@ class Resume:
         self.cost = self.written - begun
 
     def load(self, device: torch.device) -> tuple[int, int, Tensor]:
-        """Restore the last state written down, if there is one: its epoch, step, and totals."""
+        """Restore the last written state, if there is one; gives its epoch, step, and totals."""
         fresh = 0, 0, torch.zeros(3, dtype=torch.float64, device=device)
         if self.folder is None or not (self.folder / paths.RESUME).is_file():
             return fresh
@@ -99,7 +99,7 @@ class Resume:
         return epoch, step, state["progress"]["totals"].to(device)
 
     def _read(self, path: Path) -> tuple[Arrays, dict[str, Any]]:
-        """A resume file's content; PipelineError unless it is this training's, to the bit."""
+        """A resume file's content; PipelineError unless this training wrote every bit of it."""
         try:
             arrays, position = files.read_arrays(path)
         except PipelineError:

@@ -93,10 +93,16 @@ def fit(
 
 
 class Training:
-    """A training of one network, which stands before a step of an epoch.
+    """The training of one network, and where it stands.
 
-    What it does is drawn in the docstring of :class:`pipeline.engine.extension.Extension`; the
-    arguments are those of :func:`fit`.
+    The docstring of :class:`pipeline.engine.extension.Extension` draws what it does. The arguments
+    are those of :func:`fit`.
+
+    Attributes:
+        epoch: The epoch of the next step, from 0.
+        step: The next step within the epoch, from 0.
+        totals: Float64 [3], on the device: the sum of the losses, the number of right answers and
+            of images in this epoch so far.
     """
 
     def __init__(
@@ -119,7 +125,7 @@ class Training:
         self.batches = training_batches(data, recipe, seed, device)
         self.resume = Resume(run.folder, run.stamp, model, optimiser, self.extension)
         self.epoch, self.step, self.totals = self.resume.load(device)
-        self.train = Step(
+        self.train_step = Step(
             model,
             optimiser,
             recipe,
@@ -128,9 +134,11 @@ class Training:
             memory_format,
             run.engine.compile,
         )
-        self.take: Recorded | Step = self.train
+        self.run_step: Recorded | Step = self.train_step
+        if run.engine.compile:
+            say("the first step compiles the network, which can take minutes")
         if fused and run.engine.cuda_graphs:
-            self.take = Recorded(self.train, device, model.zero_grad)
+            self.run_step = Recorded(self.train_step, device, model.zero_grad)
 
     def epochs(self) -> Iterator[Epoch]:
         """Train epoch by epoch, and tell of each when it has ended.
@@ -162,10 +170,10 @@ class Training:
 
     def _take_step(self, images: Tensor, labels: Tensor) -> None:
         steps = self.batches.steps
-        self.train.set_learning_rate(learning_rate(self.recipe, self.epoch, self.step, steps))
+        self.train_step.set_learning_rate(learning_rate(self.recipe, self.epoch, self.step, steps))
         self.extension.before_step(self.epoch * steps + self.step)
         _seed_dropout(self.device, derive_seed(self.seed, "step", self.epoch, self.step))
-        self.take(images, labels)
+        self.run_step(images, labels)
         self.step += 1
 
     def _summary(self, seconds: float) -> Epoch:

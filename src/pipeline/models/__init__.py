@@ -1,4 +1,4 @@
-"""Networks: one module an architecture, and how to build a pruned one again.
+"""Networks: one file per architecture, and how to build a pruned network again.
 
     model = build("resnet18", num_classes=10, width=0.25)
     twin = rebuild(model.description, model.state_dict())
@@ -25,7 +25,7 @@ from pipeline.registry import MODELS
 
 @dataclass(frozen=True)
 class Description:
-    """How to build a network, up to the shapes that its tensors tell.
+    """How to build a network, except for the shapes, which its tensors tell.
 
     Attributes:
         architecture: Name in the registry.

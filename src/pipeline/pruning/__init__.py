@@ -1,7 +1,7 @@
 """Structured pruning in three steps, each usable alone (paper, Section 3.1).
 
     groups   which convolutions share their channels        coupling.find_groups
-    scores   how much each channel matters                   one module a criterion
+    scores   how much each channel matters                   one file per criterion
     kept     the channels that stay                          selection.select
     smaller  the network without the others                  surgery.cut_channels
 

@@ -1,7 +1,7 @@
 """What the Snakefile takes from inside Snakemake, where its language has no word for it.
 
 Each function says what happens where a version of Snakemake has it no longer. All were tried with
-9.19 to 9.27. The workflow that they are given is the one that a Snakefile knows as ``workflow``.
+9.19 and 9.27. The workflow that they are given is the one that a Snakefile knows as ``workflow``.
 """
 
 import argparse

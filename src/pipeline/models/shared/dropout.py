@@ -1,4 +1,4 @@
-"""Dropout whose masks can be asked for again (paper, Section 3.2: MC dropout).
+"""Dropout whose masks can be drawn again (paper, Section 3.2: MC dropout).
 
     with sampling(model, seed=0, ids=ids, passes=passes):
         logits = model(images)
@@ -75,12 +75,12 @@ def sampling(model: nn.Module, seed: int, ids: Tensor, passes: Tensor) -> Iterat
 def splits_passes(model: nn.Module) -> bool:
     """Whether all that the logits depend on goes through the dropout layer that comes first.
 
-    Then the passes of an image share what comes before. It is read from the network's graph; a
-    network that torch.fx cannot trace shares nothing.
+    Then the passes of an image share what comes before. The network's graph says so; a network that
+    torch.fx cannot trace shares nothing.
     """
     try:
         graph = _Tracer().trace(model)
-    except Exception:  # a network of one's own may raise anything when it is traced
+    except Exception:  # a user's network may raise anything when it is traced
         return False
     modules = dict(model.named_modules())
 
@@ -97,7 +97,7 @@ def splits_passes(model: nn.Module) -> bool:
 
 
 class _Tracer(fx.Tracer):
-    """Takes dropout layers for operations, as those of torch.nn."""
+    """Keeps a dropout layer as one operation, like the layers of torch.nn."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, Dropout) or super().is_leaf_module(m, module_qualified_name)

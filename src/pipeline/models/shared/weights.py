@@ -1,4 +1,4 @@
-"""Weights from elsewhere: a file of the user's, or torchvision's."""
+"""Weights from elsewhere: the user's own file, or torchvision's."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ def given_weights(init: str, path: str | None) -> dict[str, Tensor]:
     A file ends in ``.safetensors``, or else is torch's and is read without running code in it.
 
     Raises:
-        PipelineError: there is no such file, it is another than the study was read with, it holds
-            something else, or torchvision does not know or cannot download the weights.
+        PipelineError: the file is missing, has changed since the study was read, or holds something
+            else; or torchvision does not know the weights or cannot download them.
     """
     if path is None:
         return _from_torchvision(init)
@@ -33,7 +33,7 @@ def given_weights(init: str, path: str | None) -> dict[str, Tensor]:
         if path.endswith(".safetensors"):
             return load_file(path)
         state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # a damaged file can end in nearly all there are
+    except Exception:  # a damaged file can raise nearly any of them
         raise PipelineError(f"{path} cannot be read as tensors and nothing else") from None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise PipelineError(f"{path} does not hold a state dict: names with tensors")

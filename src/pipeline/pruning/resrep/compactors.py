@@ -2,8 +2,8 @@
 Decoupling Remembering and Forgetting, ICCV 2021).
 
 A compactor is a 1×1 convolution behind a batch norm, at first the identity. Training pushes some of
-its rows to zero; the layer's channels of those rows can go once convolution, batch norm and
-compactor are one convolution:
+its rows to zero. When convolution, batch norm and compactor have been folded into one convolution,
+the channels of those rows can be cut:
 
     compactors = insert(model, groups)      # train, with edit_gradient at each step
     fold(model, groups, compactors)
@@ -113,8 +113,8 @@ def edit_gradient(
 ) -> None:
     """Replace a compactor's gradient by ResRep's (paper, Eq. 4).
 
-    Masked rows lose the gradient of the task; every row gets one that shortens it, by a constant
-    length, but not to less than nothing.
+    Masked rows lose the gradient of the task. Every row gets a gradient that shortens it by a
+    constant length, at most to zero.
 
     Args:
         compactor: After the backward pass.

@@ -1,0 +1,185 @@
+"""What a newcomer adds is in one place: nothing else has to be touched for it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support import Project
+
+# A stage that looks at a data set before anything is trained on it.
+SPEC = '''
+@dataclass(frozen=True)
+class Inspect(Spec):
+    """What is to be known of a data set before networks are trained on it."""
+
+    stage: ClassVar[str] = "inspect"
+    payload: ClassVar[tuple[str, ...]] = ("summary.json",)
+    data: Data
+    bins: int = 4
+
+
+@dataclass(frozen=True)
+class Network(Spec):
+'''
+
+MODULE = '''"""Stage inspect: how many images a data set has."""
+
+from pipeline.cache import files, payloads, specs
+from pipeline.running.job import Job
+
+
+def run(spec: specs.Inspect, job: Job) -> None:
+    """Count the images."""
+    data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
+    files.write_json(job.path("summary.json"), {"images": len(data.train)})
+'''
+
+REPLICATES = (
+    ("    member: int = 0\n", "    member: int = 0\n    replicate: int = 0\n"),
+    ("    ensemble_size: int = 5\n", "    ensemble_size: int = 5\n    replicates: int = 1\n"),
+    ('scalars = ("study", ', 'scalars = ("study", "replicates", '),
+    ("for data in self.datasets:", "for replicate, data in self._repeated():"),
+    ("(data, architecture, method):", "(data, architecture, method, replicate):"),
+    ("                                member=member,\n",
+     "                                member=member,\n"
+     "                                replicate=replicate,\n"),
+    ("    def _models(\n",
+     "    def _repeated(self):\n"
+     "        return [(r, data) for r in range(self.replicates) for data in self.datasets]\n\n"
+     "    def _models(\n"),
+    ("Entry, method: ", "Entry, method, replicate: "),
+    ("0.0, member)", "0.0, member, replicate)"),
+    ("self.dropout, 0)", "self.dropout, 0, replicate)"),
+    ("dropout: float, member: int\n", "dropout: float, member: int, replicate: int\n"),
+    ("dropout, member, self.seed\n", "dropout, member, self.seed, replicate=replicate\n"),
+)  # fmt: skip
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every source file of a project."""
+    parts = [*(folder / "src").rglob("*"), *(folder / "workflow").rglob("*"),
+             *(folder / "profiles").rglob("*"), *folder.glob("*")]  # fmt: skip
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in parts
+        if file.is_file() and "__pycache__" not in file.parts and file.name != "study.yaml"
+    }
+
+
+def add(project: Project, name: str, content: str) -> None:
+    (project.folder / name).write_text(content)
+
+
+def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path)
+    before = contents(tmp_path)
+    profile = "../../profiles/slurm/profile.yaml"
+    project.edit("cache/specs.py", "\n@dataclass(frozen=True)\nclass Network(Spec):\n", SPEC)
+    # Trainings wait for it.
+    project.edit(
+        "cache/specs.py",
+        '        """The data set."""\n        return self.parents()\n',
+        '        """The data set."""\n        return [self.data, Inspect(self.data)]\n',
+    )
+    add(project, "src/pipeline/stages/inspect.py", MODULE)
+    rule = (tmp_path / "workflow/rules/data.smk").read_text()
+    rule = re.sub(r"\bdata\b", "inspect", rule).replace("read {", "inspect {")
+    add(project, "workflow/rules/inspect.smk", rule)
+    project.edit(profile, "  score: {runtime: 10}\n", "  score: {runtime: 10}\n  inspect: {}\n")
+    after = contents(tmp_path)
+    assert {name for name in after if after[name] != before.get(name)} == {
+        "profiles/slurm/profile.yaml",
+        "src/pipeline/cache/specs.py",
+        "src/pipeline/stages/inspect.py",
+        "workflow/rules/inspect.smk",
+    }
+
+    planned = project.planned()
+    assert sum(planned.values()) == 31 + 1 + 2
+    assert planned["inspect digits"] == 1
+    assert project.planned("--until", "train")["train digits/resnet18/plain-0"] == 1
+
+    project.run("digits")
+    (folder,) = (project.artifacts / "digits").glob("inspect~*")
+    assert (folder / "summary.json").exists()
+    assert not list(project.artifacts.rglob("train~*"))
+    status = project.call("pipeline", "status", "study.yaml").stdout.splitlines()
+    assert [line.split()[:4] for line in status if line.startswith("inspect")] == [
+        ["inspect", "1", "0", "0"]
+    ]
+    where = project.call("pipeline", "where", "study.yaml", "digits").stdout.splitlines()
+    assert f"artifacts/digits/{folder.name}" in where
+    verified = project.call("pipeline", "verify")
+    assert verified.stdout == "0 problems in 2 artifacts\n"
+    (folder / "summary.json").write_text("{}")
+    assert (
+        "summary.json is not the file that was written"
+        in project.call("pipeline", "verify").stderr + project.call("pipeline", "verify").stdout
+    )
+    # What waited for it was not made from it.
+    forgot = project.call("pipeline", "forget", f"artifacts/digits/{folder.name}", "--dry-run")
+    assert "1 artifact, " in forgot.stdout
+
+
+def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    before = project.plan()
+    sources = contents(tmp_path)
+    project.edit(
+        "cache/specs.py",
+        "    init_path: str | None = field",
+        "    replicate: int = 0\n    init_path: str | None = field",
+    )
+    project.edit(
+        "cache/specs.py",
+        'return f"{self.data.place}/{self.architecture}"',
+        'again = f"/r{self.replicate}" if self.replicate else ""\n'
+        '        return f"{self.data.place}/{self.architecture}{again}"',
+    )
+    study = tmp_path / "src/pipeline/study"
+    (grid,) = [file for file in study.glob("*.py") if "class Combination" in file.read_text()]
+    for old, new in REPLICATES:
+        project.edit(f"study/{grid.name}", old, new)
+    project.edit(
+        "study/schema.yaml",
+        "  ensemble_size:\n",
+        "  replicates: { type: integer, minimum: 1 }\n  ensemble_size:\n",
+    )
+    after = contents(tmp_path)
+    assert {name for name in after if after[name] != sources.get(name)} == {
+        "src/pipeline/cache/specs.py",
+        f"src/pipeline/study/{grid.name}",
+        "src/pipeline/study/schema.yaml",
+    }
+
+    # Nothing that was made before is made anew.
+    project.write()
+    listed = project.call("pipeline", "where", "study.yaml").stdout.split("\n")
+    assert {line.split(" ")[0] for line in listed if line} == {
+        f"artifacts/{name}" for name in before.nodes
+    }
+    planned = project.planned(replicates=2)
+    assert planned["train digits/resnet18/r1/plain-0"] == 1
+    assert planned["score digits/resnet18/r1/ensemble/l1-0.5"] == 1
+    assert sum(planned.values()) == 1 + 2 * 30 + 2
+    status = project.call("pipeline", "status", "study.yaml").stdout.splitlines()
+    lines = [line.split()[:7] for line in status[:18]]
+    assert lines[0] == ["digits", "resnet18", "none", "0", "msp", "replicate", "0"]
+    assert lines[-1] == ["digits", "resnet18", "resrep", "0.5", "ensemble", "replicate", "1"]
+
+
+@pytest.mark.parametrize("stage", ["data", "train", "prune", "finetune", "infer", "score"])
+def test_the_rules_differ_only_in_their_words(stage: str) -> None:
+    rules = Path(__file__).parents[2] / "workflow" / "rules"
+
+    def bare(name: str) -> list[str]:
+        lines = (rules / f"{name}.smk").read_text().splitlines()
+        return [
+            line.replace(f'"{name}"', "STAGE").replace(f"rule {name}:", "rule STAGE:")
+            for line in lines
+            if '"""' not in line and "wildcards.place" not in line
+        ]
+
+    assert bare(stage) == bare("train")
