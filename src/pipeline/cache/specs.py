@@ -81,8 +81,8 @@ class Check(Spec):
 
     @property
     def place(self) -> str:
-        """The words of all networks of the architecture."""
-        return f"{self.data.place}/{self.architecture}"
+        """The words that all networks of the architecture share, and ``cuts``."""
+        return f"{self.data.place}/{self.architecture}/cuts"
 
     def units(self) -> list[str]:
         """The stage, the architecture and the pruners."""

@@ -44,10 +44,12 @@ def _list_edited(arguments: argparse.Namespace) -> None:
         print("every unit of code is recorded")
         return
     plan = load_plan(arguments.study, arguments.artifacts)
+    # A check that is made anew is made only where something is trained.
+    made = ancestors(each.score for each in plan.combinations)
     for unit in edited:
         remade = Counter(
             spec.stage
-            for spec in plan.nodes.values()
+            for spec in made.values()
             if any(unit in each.units() for each in ancestors([spec]).values())
         )
         effect = ", ".join(f"{count} {stage}" for stage, count in remade.items()) or "nothing"
