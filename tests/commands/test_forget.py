@@ -48,7 +48,7 @@ def test_it_sees_past_checkpoints_that_were_deleted(tree: Tree) -> None:
         shutil.rmtree(tree.at("plain-1/l1-0.5", stage))
     tree.call("forget", str(tree.at("plain-1", "train")))
     assert not list((tree.root / "digits/resnet18/plain-1").rglob("manifest.json"))
-    # Data, the check, two networks with 4 pruned and 2 fine-tuned ones, 6 predictions, msp and mc_dropout.
+    # Data, the check, two networks with 4 pruned and 2 fine-tuned ones, 6 predictions, 6 scores.
     assert tree.count() == 1 + 1 + 2 + 4 + 2 + 6 + 6
 
 

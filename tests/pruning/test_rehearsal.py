@@ -54,12 +54,10 @@ def test_each_pruner_has_its_own_reason(own: str) -> None:
     pruners = [
         ("l1", {}),
         ("l1", {"scope": "global", "coupling": "independent"}),
-        ("resrep", {"target": "flops"}),
     ]
-    assert faults(own, {}, pruners, sparsity=0.95, image_size=8) == [
+    assert faults(own, {}, pruners, image_size=8) == [
         "l1: scope: global with coupling: independent leaves summands of unequal width; "
         "use coupling: group, or scope: layer",
-        "resrep: resrep cannot remove 95% of this network's operations",
     ]
 
 

@@ -26,7 +26,7 @@ def test_a_study_has_a_check_for_each_network_and_data_set() -> None:
         "resnet18",
         (("width", 0.0625),),
         dropout=0.3,
-        pruners=(("l1", ()), ("l1", (("scope", "global"),)), ("resrep", ())),
+        pruners=(("l1", (("scope", "global"),)), ("l1", ()), ("resrep", ())),
         sparsity=0.6,
     )
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cache.recipe import Recipe
+from pipeline.cutting.check import check_cut
+from pipeline.cutting.coupling import find_groups
 from pipeline.datasets import Dataset, ImageSet
 from pipeline.errors import PipelineError
 from pipeline.models import build
@@ -46,6 +48,7 @@ def faults(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        checked: dict[str, str] = {}
         data = _random_data(classes, image_size)
         try:
             model = build(architecture, classes, image_size=image_size, **options)
@@ -54,10 +57,11 @@ def faults(
         except PipelineError as error:
             return [str(error)]
         found: dict[str, list[str]] = {}
-        checked: set[str] = set()
         for name, own in pruners:
             try:
-                _run(_pruned(model, data, name, sparsity, own, checked), data, classes)
+                if PRUNERS.function(name) == "scores":
+                    _check_coupling(model, own.get("coupling", "group"), image_size, checked)
+                _run(_pruned(model, data, name, sparsity, own), data, classes)
             except PipelineError as error:
                 found.setdefault(str(error), []).append(name)
             except Exception as error:  # a pruner of one's own may raise anything
@@ -66,15 +70,24 @@ def faults(
     return missing + [f"{', '.join(names)}: {reason}" for reason, names in found.items()]
 
 
+def _check_coupling(model: nn.Module, coupling: str, size: int, checked: dict[str, str]) -> None:
+    """Check once whether channels that are coupled so can be cut; PipelineError if not."""
+    if coupling not in checked:
+        checked[coupling] = ""
+        example = torch.zeros(1, 3, size, size)
+        try:
+            groups = find_groups(model, example, coupling)
+            kept = {n: tuple(range(0, g.channels, 2)) for g in groups for n in g.convolutions}
+            check_cut(model, groups, kept, example, coupling)
+        except PipelineError as error:
+            checked[coupling] = str(error)
+    if checked[coupling]:
+        raise PipelineError(checked[coupling])
+
+
 def _pruned(
-    model: nn.Module,
-    data: Dataset,
-    pruner: str,
-    sparsity: float,
-    options: Mapping[str, Any],
-    checked: set[str],
+    model: nn.Module, data: Dataset, pruner: str, sparsity: float, options: Mapping[str, Any]
 ) -> nn.Module:
-    """The network without some channels; each coupling is checked once."""
     size = data.image_size
     example = torch.zeros(1, 3, size, size)
     if PRUNERS.function(pruner) == "prune_in_training":
@@ -83,17 +96,15 @@ def _pruned(
             model, data, sparsity, STEP, example_input=example, **options
         )
         return smaller  # type: ignore[no-any-return]
-    coupling = options.get("coupling", "group")
     smaller, _ = prune(
         model,
         pruner,
         sparsity,
         example_input=example,
         images=data.normalise(data.train.images),
-        check=coupling not in checked,
+        check=False,
         **options,
     )
-    checked.add(coupling)
     return smaller
 
 
