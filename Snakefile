@@ -26,6 +26,7 @@ for stage in jobs.stages:
     include: f"workflow/rules/{stage}.smk"
 
 
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/plot.smk"
 include: "workflow/rules/places.smk"
 

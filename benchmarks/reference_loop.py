@@ -32,8 +32,8 @@ from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, ImageSet, cifar100
 from pipeline.engine.inference import predict
 from pipeline.engine.training import fit
+from pipeline.metrics.scoring import score
 from pipeline.models import build
-from pipeline.stages.score import score
 
 METRICS = ("accuracy", "nll", "ause", "ece", "training_loss")
 LOOPS = ("engine", "textbook")

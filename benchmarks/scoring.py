@@ -30,7 +30,7 @@ import json, resource, sys, time
 from pathlib import Path
 begun = time.perf_counter()
 from pipeline.cache import payloads
-from pipeline.stages.score import score
+from pipeline.metrics.scoring import score
 members = [payloads.load_predictions(Path(file)) for file in sys.argv[2:]]
 content, _ = score([member.logits for member in members], members[0].labels, method="ensemble",
                    options={}, bootstrap=int(sys.argv[1]))

@@ -1,11 +1,23 @@
 """A made-up study, whose numbers are chosen so that claims about it can be checked by hand."""
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 
+from pipeline.cache.specs import Score
 from pipeline.report import results
+from pipeline.report.results import Scores
+from pipeline.study import Combination
 
 # pruner, sparsity, accuracy, ause
 Network = tuple[str, float, float, float]
+
+
+def scores(folder: Path, other_copies: tuple[str, ...] = (), **axes: Any) -> Scores:
+    """The scores of a combination, as if they lay in a folder."""
+    combination = Combination(**axes, score=Score((), "msp"))
+    return Scores(combination, folder, other_copies)
 
 
 def study(

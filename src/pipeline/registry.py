@@ -2,7 +2,9 @@
 
 A module is an entry when it defines the registry's entry function, for example ``scores`` in
 ``pipeline/pruning/l1.py``. That function's keyword-only arguments with a default are the entry's
-options, as a study spells them, and a ``Literal`` annotation lists what an option may be:
+options, as a study spells them. What an option may be is listed by a ``Literal`` annotation, or by
+the keys of a constant in ``Annotated[str, CONSTANT]``; ``Annotated[float, "below 0.5"]`` bounds a
+number. Its ``LABEL`` is its name in tables and figures:
 
     >>> PRUNERS.options("hrank")["batches"]
     Option(default=5, choices=None)
@@ -14,8 +16,6 @@ the user's own is a Python file outside the package, made known by :func:`use_pl
 
 import ast
 import importlib
-import importlib.util
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +23,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline import plugins
 from pipeline.errors import PipelineError
+from pipeline.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent
 
@@ -32,27 +34,52 @@ SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example
 
 
 @cache
-def syntax_tree(file: Path) -> ast.Module:
-    """The parsed source of a file; a file that does not parse is a PipelineError that names it."""
-    try:
-        return ast.parse(file.read_bytes(), filename=str(file))
-    except SyntaxError as error:
-        raise PipelineError(
-            f"{file}: line {error.lineno} is not valid Python: {error.msg}"
-        ) from None
-
-
-@cache
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in syntax_tree(file).body if isinstance(node, ast.FunctionDef)}
 
 
-def _choices(annotation: ast.expr | None) -> tuple[Any, ...] | None:
-    """The values of a ``Literal[...]`` annotation."""
+@cache
+def _constant(file: Path, name: str) -> Any:
+    """The literal value of a module's constant, which it may import from the package, or None."""
+    for node in syntax_tree(file).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=target)])
+                | ast.AnnAssign(target=ast.Name(id=target))
+            ) if target == name and node.value is not None:
+                try:
+                    return ast.literal_eval(node.value)
+                except ValueError:
+                    raise PipelineError(f"{file}: {name} is not written out as a value") from None
+            case ast.ImportFrom(module=str(module), names=names) if name in {
+                each.asname or each.name for each in names
+            }:
+                source = PACKAGE.parent.joinpath(*module.split("."))
+                beside = (source.with_suffix(".py"), source / "__init__.py")
+                return next((_constant(each, name) for each in beside if each.is_file()), None)
+    return None
+
+
+def _choices(file: Path, annotation: ast.expr | None) -> tuple[Any, ...] | None:
+    """The values of a ``Literal[...]``, or of the constant in an ``Annotated[type, CONSTANT]``."""
     match annotation:
         case ast.Subscript(value=ast.Name(id="Literal"), slice=values):
             found = ast.literal_eval(values)
             return found if isinstance(found, tuple) else (found,)
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Name(id=constant)])
+        ):
+            return tuple(_constant(file, constant) or ()) or None
+    return None
+
+
+def _below(annotation: ast.expr | None) -> float | None:
+    """The bound in an ``Annotated[type, "below 0.5"]``."""
+    match annotation:
+        case ast.Subscript(
+            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(str(text))])
+        ) if text.startswith("below "):
+            return float(text.removeprefix("below "))
     return None
 
 
@@ -107,37 +134,40 @@ class Registry:
 
     def options(self, name: str) -> dict[str, Option]:
         """The options of an entry, from its function's signature."""
-        function = self.function(name)
-        arguments = _functions(self.file(name))[function].args
+        function, file = self.function(name), self.file(name)
+        arguments = _functions(file)[function].args
         return self.common.get(function, {}) | {
-            argument.arg: Option(ast.literal_eval(default), _choices(argument.annotation))
+            argument.arg: Option(ast.literal_eval(default), _choices(file, argument.annotation))
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
             if default is not None and argument.arg not in SUPPLIED
         }
 
-    def constant(self, name: str, constant: str) -> Any:
-        """The literal value of a module-level constant of an entry."""
-        for node in syntax_tree(self.file(name)).body:
-            if isinstance(node, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id == constant for target in node.targets
-            ):
-                return ast.literal_eval(node.value)
-        raise PipelineError(f"{self.file(name)} does not define {constant}")
+    def bounds(self, name: str) -> dict[str, float]:
+        """The numbers that an entry's options must be below, by option; few have one."""
+        arguments = _functions(self.file(name))[self.function(name)].args.kwonlyargs
+        found = {argument.arg: _below(argument.annotation) for argument in arguments}
+        return {option: bound for option, bound in found.items() if bound is not None}
+
+    def constant(self, name: str, constant: str, default: Any = None) -> Any:
+        """The literal value of a module-level constant of an entry.
+
+        Raises:
+            PipelineError: the entry does not define it, and there is no default.
+        """
+        value = _constant(self.file(name), constant)
+        if value is None and default is None:
+            raise PipelineError(f"{self.file(name)} does not define {constant}")
+        return default if value is None else value
+
+    def label(self, name: str) -> str:
+        """What tables and figures call an entry: its ``LABEL``, or its name."""
+        return str(self.constant(name, "LABEL", name) if name in self.files() else name)
 
     def load(self, name: str) -> ModuleType:
         """Import an entry's module."""
-        file = self.file(name)
-        if name not in self.plugins:
-            return importlib.import_module(f"pipeline.{self.folder}.{name}")
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        # A plugin may import its neighbours, as a script can.
-        if str(file.parent) not in sys.path:
-            sys.path.append(str(file.parent))
-        spec.loader.exec_module(module)
-        return module
+        if name in self.plugins:
+            return plugins.load(self.plugins[name])
+        return importlib.import_module(f"pipeline.{self.folder}.{name}")
 
 
 @cache

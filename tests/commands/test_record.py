@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from commands.tree import Tree
 
 from pipeline.cache import files
 from pipeline.commands.record import made_with
+from pipeline.report import drawn
 
 DRAWN = {
     "tables/sizes.md": "a table",
@@ -24,6 +26,7 @@ def draw(tree: Tree) -> Path:
         files.write_bytes(folder / name, text.encode())
     columns = {"pruner": ["none", "l1"], "value": [0.123456789, None], "low": [None, None]}
     pd.DataFrame(columns).to_csv(folder / "results.csv", index=False)
+    drawn.sign(tree.plan.marker, [folder / name for name in (*DRAWN, "results.csv")])
     return folder
 
 
@@ -64,23 +67,45 @@ def test_a_study_that_was_not_drawn_as_it_stands_is_refused(tree: Tree) -> None:
     assert not Path("kept").exists()
 
 
+@pytest.mark.parametrize(
+    "name", ["results.csv", "tables/sizes.md", "figures/digits-over-sparsity.png"]
+)
+def test_what_was_edited_by_hand_is_refused(tree: Tree, name: str) -> None:
+    file = draw(tree) / name
+    file.write_text(file.read_text().replace("0.123456789", "0.9") + " ")
+    status, _ = tree.call("record", "tiny.yaml", "kept")
+    marker = tree.plan.marker
+    assert status == f"{file} is not what was drawn; delete {marker} and run snakemake again"
+    assert not Path("kept").exists()
+
+
+def test_what_was_not_drawn_is_not_kept(tree: Tree) -> None:
+    files.write_bytes(draw(tree) / "tables/mine.md", b"by hand")
+    tree.call("record", "tiny.yaml", "kept")
+    assert not Path("kept/tables/mine.md").exists()
+
+
 def test_what_made_it_is_added_up() -> None:
-    def job(seconds: float, memory: int, device: str) -> dict[str, object]:
+    def job(
+        seconds: float, memory: int, device: str, commit: str | None = "0123456789abcdef"
+    ) -> dict[str, object]:
         return {
             "wall_seconds": seconds, "peak_memory_mb": memory, "finished": "2026-11-02T10:00:00",
             "host": "secret", "device": device, "python": "3.12.1", "versions": {"torch": "2.11"},
-            "commit": "0123456789abcdef",
+            "commit": commit,
         }  # fmt: skip
 
     text = made_with([("train", job(10.4, 500, "A")), ("infer", job(1, 100, "A")),
-                      ("train", job(20, 400, "B"))])  # fmt: skip
+                      ("train", job(20, 400, "B", "0123456789abcdef, edited")),
+                      ("score", job(1, 100, "B", None))])  # fmt: skip
     assert text.splitlines()[4:] == [
         "| train | 2 | 30 | 500 |",
         "| infer | 1 | 1 | 100 |",
+        "| score | 1 | 1 | 100 |",
         "",
         "- Python: 3.12.1",
         "- torch: 2.11",
         "- device: A, B",
         "- day: 2026-11-02",
-        "- commit: 0123456789",
+        "- commit: 0123456789, 0123456789 (edited), none known",
     ]

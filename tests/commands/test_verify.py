@@ -6,7 +6,7 @@ from pathlib import Path
 
 from commands.tree import Tree
 
-from pipeline.cache import manifests
+from pipeline.cache import files, manifests
 from pipeline.cache.files import sha256
 
 
@@ -71,6 +71,21 @@ def test_other_code_is_no_problem(tree: Tree) -> None:
     ]
 
 
+def test_versions_that_differ_are_said(tree: Tree) -> None:
+    for name in tree.plan.nodes:
+        newer = "plain-1" in name or "score~" in name
+        versions = {"torch": "2.15.0" if newer else "2.6.0", "torchvision": "0.29", "numpy": "2"}
+        files.write_json(tree.root / name / "provenance.json", {"versions": versions})
+    # One network, two pruned ones, a fine-tuned one and three predictions; scores need no torch.
+    assert tree.call("verify") == (
+        0,
+        [
+            "made with different versions of torch: 2.15.0 (7), 2.6.0 (15)",
+            "0 problems in 31 artifacts",
+        ],
+    )
+
+
 def test_only_what_a_study_uses(tree: Tree) -> None:
     tree.add("sparser", pruners=["l1"], sparsities=[0.75])
     (tree.at("plain-0/l1-0.75", "prune") / "report.json").unlink()
@@ -96,7 +111,9 @@ def test_what_a_study_plans_and_is_not_there(tree: Tree) -> None:
 
 
 def test_a_folder_that_is_not_there_is_no_success(tree: Tree) -> None:
-    assert tree.call("--artifacts", "none", "verify")[0] == "none: there is no such folder"
+    assert tree.call("--artifacts", "none", "verify")[0] == (
+        "none: there is no such folder; name it with --artifacts DIR"
+    )
 
 
 def test_places_may_be_links(tree: Tree) -> None:

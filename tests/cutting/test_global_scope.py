@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from pipeline.cutting.global_scope import divided_by_means, removed_below_one_th
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.pruning import prune
+from pipeline.registry import use_plugins
 
 EXAMPLE = torch.zeros(1, 3, 32, 32)
 
@@ -105,3 +108,15 @@ def test_only_specs_with_one_threshold_have_another_identity() -> None:
     assert spec.units() == ["stages.prune", "pruning.l1"]
     spec = Prune(train, "l1", 0.5, options=(("scope", "global"),))
     assert spec.units() == ["stages.prune", "pruning.l1", "cutting.global_scope"]
+
+
+def test_ranks_of_networks_of_ones_own_have_another_identity_too(tmp_path: Path) -> None:
+    """Their maps were not always those after the activation."""
+    (tmp_path / "mine.py").write_text("def build(num_classes, *, width: float = 1.0): ...\n")
+    use_plugins([tmp_path / "mine.py"])
+    units = {
+        arch: Prune(Train(Data("digits"), arch, Recipe(epochs=1)), "hrank", 0.5).units()
+        for arch in ("resnet18", "mine")
+    }
+    assert units["resnet18"] == ["stages.prune", "pruning.hrank"]
+    assert units["mine"] == ["stages.prune", "pruning.hrank", "cutting.feature_maps"]

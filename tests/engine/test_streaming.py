@@ -1,5 +1,6 @@
 """Streaming: the same batches whatever the workers, torchvision's distribution, short errors."""
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +215,52 @@ def test_a_file_that_is_not_as_it_was_is_named_in_one_line(
     with pytest.raises(PipelineError, match=f"^{file}.*{message}") as caught:
         epoch(data, 0)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_file_with_other_bytes_is_named(data: StreamedDataset, part: str) -> None:
+    digests = {
+        name: torch.tensor(
+            [list(hashlib.sha256((data.root / files.name(row)).read_bytes()).digest())
+             for row in range(len(files))],
+            dtype=torch.uint8,
+        )
+        for name, files in (("train", data.train), ("test", data.test))
+    }  # fmt: skip
+    data = replace(
+        data,
+        train=replace(data.train, digests=digests["train"]),
+        test=replace(data.test, digests=digests["test"]),
+    )
+    files = getattr(data, part)
+    images = Decoded(data, files, augment=False)
+    images.image(1, 0)
+    file = data.root / files.name(1)
+    content = bytearray(file.read_bytes())
+    content[-10] ^= 1
+    file.write_bytes(content)
+    key = {"train": "version", "test": "test_version"}[part]
+    message = f"^{file} has changed since .*: as many bytes, but others; raise `{key}:`"
+    with pytest.raises(PipelineError, match=message):
+        images.image(1, 0)
+
+
+def test_nothing_is_mirrored_or_cut_off_unless_wanted(make_folder: MakeFolder) -> None:
+    data = imagefolder.load(make_folder(), crop_size=32, flip=False, scale=(1.0, 1.0))
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:, :16] = 255
+    file = data.root / data.train.name(0)
+    Image.fromarray(picture).save(file.with_suffix(".png"))
+    file.with_suffix(".png").rename(file)
+    data.train.sizes[0] = file.stat().st_size
+    images = Decoded(data, data.train, augment=True)
+    for seed in range(20):
+        # A random shape of the whole area fits only where it is the whole picture, or nearly.
+        image = images.image(0, seed)
+        assert image[:, :, 2].min() == 255
+        assert image[:, :, -3:].max() == 0
+    mirrored = Decoded(replace(data, flip=True), data.train, augment=True)
+    assert {int(mirrored.image(0, seed)[0, 0, 0]) for seed in range(20)} == {0, 255}
 
 
 def test_a_worker_that_is_killed_ends_in_one_line(

@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from pipeline import metrics
 from pipeline.errors import PipelineError
-from pipeline.metrics import Outcomes, Ranking
+from pipeline.metrics import Evaluation, Ranking
 
 P = np.array(
     [[0.9, 0.05, 0.05], [0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.3, 0.2]]
@@ -241,10 +241,10 @@ def test_results_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) ->
     p, y = predictions(50)
     names = ("nll", "brier", "classwise_ece", "ause")
     whole = [getattr(metrics, name)(p, y) for name in names]
-    drawn = metrics.bootstrap(Outcomes.of(p, y), resamples=20)
+    drawn = metrics.bootstrap(Evaluation.of(p, y), resamples=20)
     monkeypatch.setattr("pipeline.metrics.outcomes.BLOCK", 7 * 5)
     assert [getattr(metrics, name)(p, y) for name in names] == pytest.approx(whole, rel=1e-14)
-    blockwise = metrics.bootstrap(Outcomes.of(p, y), resamples=20)
+    blockwise = metrics.bootstrap(Evaluation.of(p, y), resamples=20)
     for name, values in drawn.items():
         np.testing.assert_allclose(blockwise[name], values, rtol=1e-12)
 
@@ -373,10 +373,8 @@ def test_weights_are_repetitions(images: Any, ties: str) -> None:
 def test_bootstrap_equals_literal_resampling(ties: str) -> None:
     p, y = predictions(40)
     u, confidence = np.round(p[:, 0], 1), np.round(p[:, 1], 2)
-    outcomes = Outcomes.of(p, y)
-    drawn = metrics.bootstrap(
-        outcomes, u, confidence, bins=7, steps=9, ties=ties, resamples=150, seed=3
-    )
+    evaluation = Evaluation.of(p, y, u, confidence, bins=7, steps=9, ties=ties)
+    drawn = metrics.bootstrap(evaluation, resamples=150, seed=3)
     literal = []
     for i in np.random.default_rng(3).integers(40, size=(150, 40)):
         correct = p[i].argmax(axis=1) == y[i]
@@ -400,11 +398,11 @@ def test_networks_are_resampled_alike() -> None:
     p, y = predictions(60)
     other, _ = predictions(60, seed=1)
     one, two = (
-        metrics.bootstrap(Outcomes.of(each, y), resamples=50, seed=4) for each in (p, other)
+        metrics.bootstrap(Evaluation.of(each, y), resamples=50, seed=4) for each in (p, other)
     )
     # On the same images, the accuracies of a network and of its opposite add up to 1.
     right = p.argmax(axis=1) == y
-    opposite = metrics.bootstrap(Outcomes.of(*of_wrong(right)), resamples=50, seed=4)
+    opposite = metrics.bootstrap(Evaluation.of(*of_wrong(right)), resamples=50, seed=4)
     np.testing.assert_allclose(one["accuracy"] + opposite["accuracy"], 1, rtol=1e-12)
     assert (one["accuracy"] != two["accuracy"]).any()
 
@@ -424,7 +422,7 @@ def test_resampling_members_adds_the_variance_between_them() -> None:
 
 def test_bootstrap_of_the_accuracy_is_binomial() -> None:
     p, y = of_wrong([0] * 300 + [1] * 100)
-    drawn = metrics.bootstrap(Outcomes.of(p, y), resamples=2000)["accuracy"]
+    drawn = metrics.bootstrap(Evaluation.of(p, y), resamples=2000)["accuracy"]
     low, high = metrics.percentile_interval(drawn)
     deviation = np.sqrt(0.75 * 0.25 / 400)
     assert low == pytest.approx(0.75 - 1.96 * deviation, abs=0.005)
@@ -488,4 +486,4 @@ def test_invalid_options_are_refused() -> None:
     with pytest.raises(PipelineError, match="bins is 0"):
         metrics.classwise_ece(P, Y, bins=0)
     with pytest.raises(PipelineError, match="resamples is 0"):
-        metrics.bootstrap(Outcomes.of(P, Y), resamples=0)
+        metrics.bootstrap(Evaluation.of(P, Y), resamples=0)

@@ -2,16 +2,23 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import scores
 
-from pipeline.report import results, tables
-from pipeline.report.results import Combination
+from pipeline.report import results
+from pipeline.report.paper import printed
+from pipeline.report.results import Scores
+from pipeline.report.table import Table
+from pipeline.report.tables import ause_over_random, definitions, every_metric, intervals, members
+from pipeline.report.tables.accuracy_and_metric import accuracy_table
+from pipeline.report.tables.sizes import sizes
+from pipeline.report.view import View, stem
 
 
 def combination(
@@ -22,9 +29,10 @@ def combination(
     member: int = 0,
     parameters: Sequence[int] = (4_000_000,),
     **definitions: dict[str, Any],
-) -> Combination:
+) -> Scores:
     """Write the scores of one combination; the first definition is the default."""
-    scores = folder / f"{pruner}-{sparsity}-{uncertainty}-{member}.json"
+    here = folder / f"{pruner}-{sparsity}-{uncertainty}-{member}"
+    here.mkdir()
     content = {
         "samples": 2,
         "images": 100,
@@ -39,17 +47,23 @@ def combination(
             for name, metrics in definitions.items()
         },
     }
-    scores.write_text(json.dumps(content))
-    return Combination(
+    (here / "scores.json").write_text(json.dumps(content))
+    return scores(
+        here,
         dataset="digits",
         architecture="resnet18",
         pruner=pruner,
         sparsity=sparsity,
         uncertainty=uncertainty,
         member=member,
-        scores=scores,
-        curves=folder / "unused.npz",
     )
+
+
+def only(kind: ModuleType, study: View) -> Table:
+    """The one table of a kind that the digits and ResNet18 have."""
+    (table,) = kind.tables(study.of("digits", "resnet18"))
+    assert isinstance(table, Table)
+    return table
 
 
 def numbers(accuracy: float, ause: float, random: float) -> dict[str, Any]:
@@ -63,7 +77,7 @@ def numbers(accuracy: float, ause: float, random: float) -> dict[str, Any]:
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> list[Combination]:
+def study(tmp_path: Path) -> list[Scores]:
     """Two pruners at one sparsity, two methods; resrep was not scored with msp."""
     return [
         combination(tmp_path, "none", 0.0, "msp", msp=numbers(0.9, 0.02, 0.1)),
@@ -85,7 +99,7 @@ def study(tmp_path: Path) -> list[Combination]:
     ]
 
 
-def test_tidy_has_a_row_for_every_definition_and_metric(study: list[Combination]) -> None:
+def test_tidy_has_a_row_for_every_definition_and_metric(study: list[Scores]) -> None:
     frame = results.tidy(study)
     assert list(frame.columns) == results.COLUMNS
     assert len(frame) == 6 * 5
@@ -116,7 +130,7 @@ def test_tidy_sorts_names_as_they_first_come_and_the_unpruned_network_first(
 
 
 def test_csv_holds_every_digit_and_is_the_same_each_time(
-    study: list[Combination], tmp_path: Path
+    study: list[Scores], tmp_path: Path
 ) -> None:
     frame = results.tidy(study)
     results.write_csv(frame, tmp_path / "a" / "results.csv")
@@ -129,7 +143,7 @@ def test_csv_holds_every_digit_and_is_the_same_each_time(
 
 
 def test_the_unpruned_network_is_shown_for_every_pruner_of_its_method(
-    study: list[Combination],
+    study: list[Scores],
 ) -> None:
     shown = results.shown(results.tidy(study))
     unpruned = shown[shown["sparsity"] == 0]
@@ -142,32 +156,32 @@ def test_the_unpruned_network_is_shown_for_every_pruner_of_its_method(
     assert list(unpruned["accuracy_low"]) == pytest.approx([0.89, 0.91, 0.91])
 
 
-def test_a_study_without_pruners_shows_the_unpruned_network(study: list[Combination]) -> None:
+def test_a_study_without_pruners_shows_the_unpruned_network(study: list[Scores]) -> None:
     shown = results.shown(results.tidy(study[:2]))
     assert list(shown["pruner"]) == ["none", "none"]
 
 
-def test_sizes_group_pruners_that_leave_as_much(study: list[Combination], tmp_path: Path) -> None:
+def test_sizes_group_pruners_that_leave_as_much(study: list[Scores], tmp_path: Path) -> None:
     twin = combination(
         tmp_path, "hrank", 0.5, parameters=(1_004_000,), logits=numbers(0.8, 0.1, 0.2)
     )
     frame = results.tidy([*study, twin])
-    table = tables.sizes(frame)
+    table = sizes(View(frame))
     assert table.header == ["Dataset", "Architecture", "Pruner", "s = 0", "s = 0.5"]
     assert table.rows == [
         ["Digits", "ResNet18", "L1, HRank", "4.00", "1.00"],
         ["Digits", "ResNet18", "ResRep", "4.00", "2.00"],
     ]
-    assert tables.sizes(frame, "macs").rows[0][-1] == "7.03"
+    assert sizes(View(frame), "macs").rows[0][-1] == "7.03"
 
 
 def test_small_networks_get_more_decimals(tmp_path: Path) -> None:
     tiny = combination(tmp_path, parameters=(7_123,), logits=numbers(0.8, 0.1, 0.2))
-    assert tables.sizes(results.tidy([tiny])).rows[0][-1] == "0.0071"
+    assert sizes(View(results.tidy([tiny]))).rows[0][-1] == "0.0071"
 
 
-def test_accuracy_tables_scale_as_the_paper_and_mark_chance(study: list[Combination]) -> None:
-    table = tables.accuracy_table(results.tidy(study), "digits", "resnet18", "ause")
+def test_accuracy_tables_scale_as_the_paper_and_mark_chance(study: list[Scores]) -> None:
+    table = accuracy_table(View(results.tidy(study)).of("digits", "resnet18"), "ause")
     assert table.name == "digits-resnet18-ause"
     assert table.header == ["Pruner", "Uncertainty", "s = 0", "s = 0.5"]
     assert table.rows == [
@@ -183,16 +197,16 @@ def test_accuracy_tables_scale_as_the_paper_and_mark_chance(study: list[Combinat
     ]
 
 
-def test_what_is_undefined_or_missing_is_a_dash(study: list[Combination]) -> None:
+def test_what_is_undefined_or_missing_is_a_dash(study: list[Scores]) -> None:
     frame = results.tidy(study)
-    assert tables.accuracy_table(frame, "digits", "resnet18", "ece").rows[0][2] == "90.00/–"
+    assert accuracy_table(View(frame).of("digits", "resnet18"), "ece").rows[0][2] == "90.00/–"
     without = results.tidy([study[0], study[2], study[4]])
-    rows = tables.accuracy_table(without, "digits", "resnet18", "ause").rows
+    rows = accuracy_table(View(without).of("digits", "resnet18"), "ause").rows
     assert rows[1] == ["ResRep", "Deep ensemble", "–", "85.00/0.700"]
 
 
-def test_random_table_divides_by_the_random_level(study: list[Combination]) -> None:
-    table = tables.random_table(results.tidy(study), "digits", "resnet18")
+def test_random_table_divides_by_the_random_level(study: list[Scores]) -> None:
+    table = only(ause_over_random, View(results.tidy(study)))
     assert [row[2:] for row in table.rows] == [
         ["0.20", "0.25"],
         ["1.25†", "0.50"],
@@ -200,15 +214,15 @@ def test_random_table_divides_by_the_random_level(study: list[Combination]) -> N
     ]
 
 
-def test_interval_table_shows_bounds_where_there_are_some(study: list[Combination]) -> None:
-    table = tables.interval_table(results.tidy(study), "digits", "resnet18", ["accuracy", "ause"])
+def test_interval_table_shows_bounds_where_there_are_some(study: list[Scores]) -> None:
+    table = only(intervals, View(results.tidy(study), metrics=["ause"]))
     assert table.rows[0][:4] == ["Accuracy", "L1", "MSP", "0.9000 [0.8900, 0.9100]"]
     assert table.rows[3][:4] == ["AUSE", "L1", "MSP", "0.0200"]
     assert "these trained networks" in table.caption
 
 
-def test_definitions_are_means_over_the_pruners(study: list[Combination]) -> None:
-    table = tables.definition_table(results.tidy(study), "digits", "resnet18")
+def test_definitions_are_means_over_the_pruners(study: list[Scores]) -> None:
+    table = only(definitions, View(results.tidy(study)))
     assert table.rows == [
         ["MSP", "1 − p[ŷ]", "0.0200 (0.20)", "0.0400 (0.25)"],
         ["Deep ensemble", "logits", "0.1000 (1.25)", "0.0750 (0.50)"],
@@ -216,15 +230,13 @@ def test_definitions_are_means_over_the_pruners(study: list[Combination]) -> Non
     ]
 
 
-def test_members_have_a_mean_and_a_standard_deviation(
-    study: list[Combination], tmp_path: Path
-) -> None:
+def test_members_have_a_mean_and_a_standard_deviation(study: list[Scores], tmp_path: Path) -> None:
     others = [
         combination(tmp_path, "l1", 0.5, "msp", member=member, msp=numbers(accuracy, 0.04, 0.16))
         for member, accuracy in ((1, 0.83), (2, 0.86))
     ]
     frame = results.tidy([*study, *others])
-    table = tables.member_table(frame, "digits", "resnet18", ["accuracy", "ause"])
+    table = only(members, View(frame, metrics=["ause"]))
     assert table.rows == [
         ["Accuracy", "L1", "MSP", "0.8300 ± 0.0300"],
         ["AUSE", "L1", "MSP", "0.0400 ± 0.0000"],
@@ -233,16 +245,16 @@ def test_members_have_a_mean_and_a_standard_deviation(
     # Members that were resampled have an interval; where all draws agree it is a point.
     names = ("digits", "resnet18", "l1", 0.5, "msp")
     resamples = {(*names, member): {"ause": np.full(50, 0.05)} for member in range(3)}
-    resampled = tables.member_table(frame, "digits", "resnet18", ["accuracy", "ause"], resamples)
+    resampled = only(members, View(frame, metrics=["ause"], resamples=resamples))
     assert resampled.rows[0] == table.rows[0]
     assert resampled.rows[1][3] == "0.0400 ± 0.0000 [0.0500, 0.0500]"
     # The other tables go on showing member 0.
-    shown = tables.accuracy_table(frame, "digits", "resnet18", "ause")
+    shown = accuracy_table(View(frame).of("digits", "resnet18"), "ause")
     assert shown.rows[0][3] == "80.00/0.400"
 
 
-def test_metric_table_names_the_unpruned_network_once(study: list[Combination]) -> None:
-    table = tables.metric_table(results.tidy(study), "digits", "resnet18")
+def test_metric_table_names_the_unpruned_network_once(study: list[Scores]) -> None:
+    table = only(every_metric, View(results.tidy(study)))
     assert [row[:3] for row in table.rows[:3]] == [
         ["Unpruned", "0", "MSP"],
         ["Unpruned", "0", "Deep ensemble"],
@@ -252,9 +264,9 @@ def test_metric_table_names_the_unpruned_network_once(study: list[Combination]) 
     assert table.header[3:] == ["Accuracy", "AUSE", "AUSE of a random order", "AUSE ÷ random"]
 
 
-def test_markdown_leaves_repeated_names_blank(study: list[Combination]) -> None:
+def test_markdown_leaves_repeated_names_blank(study: list[Scores]) -> None:
     lines = (
-        tables.accuracy_table(results.tidy(study), "digits", "resnet18", "ause")
+        accuracy_table(View(results.tidy(study)).of("digits", "resnet18"), "ause")
         .markdown()
         .splitlines()
     )
@@ -267,9 +279,11 @@ def test_markdown_leaves_repeated_names_blank(study: list[Combination]) -> None:
     ]
 
 
-def test_latex_escapes_and_balances(study: list[Combination], tmp_path: Path) -> None:
+def test_latex_escapes_and_balances(study: list[Scores], tmp_path: Path) -> None:
     odd = combination(tmp_path, "my_pruner", 0.5, logits=numbers(0.8, 0.1, 0.1))
-    text = tables.accuracy_table(results.tidy([*study, odd]), "digits", "resnet18", "ause").latex()
+    text = accuracy_table(
+        View(results.tidy([*study, odd])).of("digits", "resnet18"), "ause"
+    ).latex()
     assert r"my\_pruner & Deep ensemble & 92.00/1.000$^\dagger$ & 80.00/1.000$^\dagger$ \\" in text
     assert r"accuracy in \% / AUSE $\times$ 10" in text
     assert r"\begin{tabular}{llrr}" in text
@@ -277,8 +291,8 @@ def test_latex_escapes_and_balances(study: list[Combination], tmp_path: Path) ->
     assert text.isascii()
 
 
-def test_tables_are_written_in_three_forms(study: list[Combination], tmp_path: Path) -> None:
-    table = tables.accuracy_table(results.tidy(study), "digits", "resnet18", "ause")
+def test_tables_are_written_in_three_forms(study: list[Scores], tmp_path: Path) -> None:
+    table = accuracy_table(View(results.tidy(study)).of("digits", "resnet18"), "ause")
     paths = table.write(tmp_path / "tables")
     assert [path.name for path in paths] == [
         "digits-resnet18-ause.md",
@@ -293,23 +307,23 @@ def test_tables_are_written_in_three_forms(study: list[Combination], tmp_path: P
 
 
 def test_file_names_are_plain() -> None:
-    assert tables.stem("cifar100", "timm/resnet 50", "ause") == "cifar100-timm-resnet-50-ause"
+    assert stem("cifar100", "timm/resnet 50", "ause") == "cifar100-timm-resnet-50-ause"
 
 
 def test_the_papers_tables_are_complete() -> None:
-    frame = results.published()
-    printed = frame[frame["metric"].isin(["ause", "ece"])]
-    assert len(printed) == 390
+    frame = printed.published()
+    numbers = frame[frame["metric"].isin(["ause", "ece"])]
+    assert len(numbers) == 390
     assert not frame.duplicated([*results.KEYS, "metric"]).any()
     assert frame["value"].notna().all()
-    for (dataset, _), rows in printed.groupby(["dataset", "architecture"]):
+    for (dataset, _), rows in numbers.groupby(["dataset", "architecture"]):
         sparsities = 5 if dataset == "cifar100" else 3
         assert len(rows) == 5 * sparsities * 3 * 2
-    assert printed.groupby(["dataset", "architecture"]).ngroups == 3
+    assert numbers.groupby(["dataset", "architecture"]).ngroups == 3
 
 
 def test_the_papers_numbers_are_unscaled() -> None:
-    shown = results.shown(results.published())
+    shown = results.shown(printed.published())
     row = shown[
         (shown["dataset"] == "cifar100")
         & (shown["architecture"] == "resnet18")
@@ -324,13 +338,13 @@ def test_the_papers_numbers_are_unscaled() -> None:
 
 
 def test_the_papers_tables_come_out_as_printed() -> None:
-    assert tables.sizes(results.published()).rows == [
+    assert sizes(View(printed.published())).rows == [
         ["CIFAR-100", "ResNet18", "Random, L1, BN, HRank", "11.17", "7.18", "4.05", "1.80", "0.46"],
         ["CIFAR-100", "ResNet18", "ResRep", "11.17", "8.05", "5.44", "3.29", "1.71"],
         ["CIFAR-100", "VGG19", "Random, L1, BN, HRank", "20.04", "12.86", "7.26", "3.22", "0.82"],
         ["CIFAR-100", "VGG19", "ResRep", "20.04", "12.41", "7.35", "3.78", "3.36"],
     ]
-    table = tables.accuracy_table(results.published("ece"), "cifar100", "resnet18", "ece")
+    table = accuracy_table(View(printed.published("ece")).of("cifar100", "resnet18"), "ece")
     assert table.rows[3] == [
         *("L1", "MSP"),
         *("77.96/0.491", "76.53/0.683", "74.53/0.959", "71.84/1.192", "66.86/1.007"),
@@ -339,14 +353,14 @@ def test_the_papers_tables_come_out_as_printed() -> None:
 
 
 def test_the_papers_accuracies_differ_between_its_tables() -> None:
-    beside = [results.shown(results.published(metric))["accuracy"] for metric in ("ause", "ece")]
+    beside = [results.shown(printed.published(metric))["accuracy"] for metric in ("ause", "ece")]
     difference = (beside[0] - beside[1]).abs()
     assert (difference > 1e-9).sum() == 60
     assert difference.max() == pytest.approx(0.0045)
 
 
 def test_most_of_the_papers_variances_rank_no_better_than_chance() -> None:
-    shown = results.shown(results.published())
+    shown = results.shown(printed.published())
     variance = shown[shown["uncertainty"] != "msp"]
     resnet, vgg = (variance[variance["architecture"] == name] for name in ("resnet18", "vgg19"))
     assert len(resnet) == 80
@@ -360,7 +374,7 @@ def test_most_of_the_papers_variances_rank_no_better_than_chance() -> None:
     unpruned = resnet[(resnet["sparsity"] == 0) & (resnet["pruner"] == "l1")]
     ratios = unpruned[unpruned["dataset"] == "cifar100"].set_index("uncertainty")
     assert ratios["ause_over_random"].round(2).to_dict() == {"ensemble": 1.13, "mc_dropout": 1.24}
-    caption = tables.accuracy_table(results.published(), "cifar100", "resnet18", "ause").caption
+    caption = accuracy_table(View(printed.published()).of("cifar100", "resnet18"), "ause").caption
     assert "closed form" in caption
     assert "in 49 of 75 cells" in caption
 
@@ -369,7 +383,7 @@ def test_resamples_are_read_member_by_member(tmp_path: Path) -> None:
     found = []
     for member, draws in ((0, [0.1, 0.2]), (1, [0.3, 0.4])):
         scored = combination(tmp_path, "l1", 0.5, "msp", member=member, msp=numbers(0.9, 0.1, 0.2))
-        found.append(replace(scored, curves=tmp_path / f"{member}.npz"))
+        found.append(scored)
         arrays = {"msp/resamples/ause": draws, "msp/predicted": [0.0]}
         np.savez(found[-1].curves, **{name: np.array(each) for name, each in arrays.items()})
     names = ("digits", "resnet18", "l1", 0.5, "msp")

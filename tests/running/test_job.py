@@ -54,6 +54,8 @@ def test_a_finished_artifact_is_complete(root: Path) -> None:
     }  # fmt: skip
     provenance = json.loads((folder / "provenance.json").read_text())
     assert provenance["wall_seconds"] > 0
+    assert provenance["cpu_seconds"] > 0
+    assert set(provenance["code"]) == {"stages.data", "datasets.digits"}
     assert provenance["versions"]["torch"]
 
 
@@ -122,7 +124,8 @@ def run_python(code: str, root: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_file_system_without_locks_is_said_to_be_one(tmp_path: Path) -> None:
     done = run_python(
-        "def none(*_): raise OSError(37, 'No locks available')\njob.fcntl.flock = none", tmp_path
+        "def none(*_): raise OSError(37, 'No locks available')\njob.locks.fcntl.flock = none",
+        tmp_path,
     )
     assert done.returncode == 1
     assert "/.lock: this file system has no locks (No locks available)" in done.stderr

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from support import TINY
 
+from pipeline.cache import paths
 from pipeline.cache.specs import Finetune, Infer, Spec
 from pipeline.errors import PipelineError
 from pipeline.running.plan import Plan
@@ -58,14 +59,35 @@ def test_another_studys_artifact_is_refused(plan: Plan) -> None:
 
 
 def test_what_is_asked_for(plan: Plan) -> None:
-    drawn = ["artifacts/studies/tiny/results.csv", str(plan.marker)]
-    rules = Rules(plan)
-    assert rules.report == drawn
-    write([*drawn, *rules.scores])
-    assert rules.report == drawn
+    rules, marker = Rules(plan), str(plan.marker)
+    assert rules.report == [marker]
+    write(["artifacts/studies/tiny/results.csv", marker, *rules.scores])
+    assert rules.report == [marker]
     lost = plan.files(plan.combinations[4].score)
     Path(lost[1]).unlink()
-    assert rules.report == [*drawn, *lost]
+    assert rules.report == [marker, *lost]
+
+
+def test_a_marker_without_its_numbers_goes(plan: Plan) -> None:
+    write([str(plan.marker), *Rules(plan).scores])
+    assert Rules(plan).report == [str(plan.marker)]
+    assert not plan.marker.exists()
+
+
+def test_what_cannot_be_looked_at_is_not_missing(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str | Path, **_: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    infer, rules = only(plan, Infer), Rules(plan)
+    assert not plan.is_there(infer)
+    with monkeypatch.context() as patch:
+        patch.setattr(paths.os, "stat", refuse)
+        with pytest.raises(PipelineError, match=r"predictions\.safetensors: Permission denied$"):
+            plan.is_there(infer)
+        with pytest.raises(PipelineError, match=r"Permission denied$"):
+            rules.refuse([], [])
 
 
 def test_places(plan: Plan) -> None:

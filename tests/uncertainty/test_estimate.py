@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import uncertainty
 from pipeline.errors import PipelineError
-from pipeline.uncertainty import SCORES, compare, estimate
+from pipeline.uncertainty import SCORES, compare, estimate, estimation
 
 # Two samples of one image: probabilities (.1, .9) and (.5, .5), so mean logits (0, ln 3).
 ODDS = np.array([[[0.0, 2 * log(3)]], [[0.0, 0.0]]])
@@ -66,7 +65,7 @@ def test_scores_worked_by_hand(score: str, expected: float) -> None:
 def test_scores_equal_their_definition_in_blocks_of_any_size(
     score: str, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uncertainty, "BLOCK", block)
+    monkeypatch.setattr(estimation, "BLOCK", block)
     z = logits()
     result = estimate(z, score)
     np.testing.assert_allclose(result.probabilities, softmax(z.mean(axis=0)), rtol=1e-13)
@@ -178,7 +177,7 @@ def test_wrong_shapes_are_refused(value: Any, message: str) -> None:
 def test_logits_that_are_not_finite_are_refused(
     bad: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uncertainty, "BLOCK", 60)
+    monkeypatch.setattr(estimation, "BLOCK", 60)
     z = logits()
     z[2, 17, 3] = bad
     with pytest.raises(PipelineError, match=rf"hold {bad} \(sample 2, image 17, class 3\)"):

@@ -33,6 +33,8 @@ match sys.argv[1:]:
         (packages,) = pathlib.Path(folder).glob("lib/python*/site-packages")
         used = "import pathlib, sys; pathlib.Path(sys.prefix, 'used').touch()"
         (packages / "packages.pth").write_text(f"{sysconfig.get_path("purelib")}\\n{{used}}")
+    case ["clean", *_]:
+        pass
     case other:
         sys.exit(f"conda {{other}}: not expected")
 """

@@ -49,19 +49,25 @@ def test_a_data_set_may_be_called_like_a_rule(empty: Project) -> None:
     assert empty.planned("figures/", **named) == jobs("read figures") + jobs("all at figures/")
 
 
-def test_braces_in_a_path(tmp_path: Path) -> None:
-    folder = tmp_path / "{place} {x}"
-    folder.mkdir()
-    project = Project(folder)
-    assert project.planned(PLACE)[f"score {PLACE}"] == 1
-    (folder / "my{study}.yaml").write_text((folder / project.write()).read_text())
-    done = project.call("snakemake", "-n", "--cores", "1", "--configfile", "my{study}.yaml")
+def test_braces_in_a_path(empty: Project, tmp_path: Path) -> None:
+    plugin = tmp_path / "{place}" / "smallest.py"
+    plugin.parent.mkdir()
+    plugin.write_text("def scores(model, groups): ...\n")
+    study = empty.write("my{study}", plugins=["{place}/smallest.py"], pruners=["smallest"])
+    done = empty.call("snakemake", "-n", "--cores", "1", "--configfile", study)
     assert done.returncode == 0, done.stderr
-    done = project.snakemake("digits")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert complaint(project, "--config", "artifacts=a{b}") == (
+    assert "draw tables and figures" in done.stdout + done.stderr
+    assert complaint(empty, "--config", "artifacts=a{b}") == (
         "study: artifacts: 'a{b}' is not a folder without braces, which Snakemake takes for "
         "wildcards"
+    )
+
+
+def test_braces_in_the_projects_path_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "{x}").mkdir()
+    assert complaint(Project(tmp_path / "{x}")) == (
+        f"study: {tmp_path}/{{x}}: Snakemake takes braces in the project's path for wildcards; "
+        "move or rename it"
     )
 
 

@@ -330,11 +330,11 @@ def test_artifacts_may_be_copied(project: Project) -> None:
             'MODELS = "member"\nEDITED = True',
             DRAW + jobs("score digits/resnet18/msp{,/l1-0.5,/resrep-0.5}"),
         ),
-        ("figures/style.py", "SETTINGS: Any", "EDITED = True\nSETTINGS: Any", DRAW),
-        ("tables.py", "def sizes(", "EDITED = True\n\n\ndef sizes(", DRAW),
-        ("job.py", "INTERRUPTED = 75", "EDITED = True\nINTERRUPTED = 75", NOTHING),
+        ("report/style.py", "SETTINGS: Any", "EDITED = True\nSETTINGS: Any", DRAW),
+        ("report/tables/sizes.py", "def sizes(", "EDITED = True\n\n\ndef sizes(", DRAW),
+        ("running/job.py", "INTERRUPTED = 75", "EDITED = True\nINTERRUPTED = 75", NOTHING),
         (
-            "training.py",
+            "engine/training.py",
             "def fit(",
             "EDITED = True\n\n\ndef fit(",
             EVERYTHING - jobs("read digits"),
@@ -363,7 +363,7 @@ def test_an_edit_declared_harmless_is(project: Project) -> None:
     edits = {
         "pruning/l1.py": "def scores(",
         "metrics/calibration.py": "def ece(",
-        "figures/style.py": "SETTINGS: Any",
+        "report/style.py": "SETTINGS: Any",
     }
     for file, definition in edits.items():
         project.edit(file, definition, f"EDITED = True\n{definition}")

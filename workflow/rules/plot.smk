@@ -3,7 +3,9 @@ rule plot:
     input:
         ancient(jobs.scores),
     output:
-        plan.report_files,
+        # Alone: Snakemake deletes a job's outputs before it starts and when it fails, which must
+        # not be what another process draws here.
+        plan.marker,
     log:
         plan.study_folder / "plot.log",
     conda:

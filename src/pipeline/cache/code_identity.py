@@ -1,10 +1,10 @@
 """Which code computed it: a digest of each unit of code, and the identities recorded for it.
 
 A unit is a stage's module (``stages.train``) or a registry entry (``pruning.hrank``). Its digest
-covers every module of the package that it reaches through static imports, so an edit of a pruner
-reaches the artifacts of this pruner and of nothing else. The digest is taken from the syntax tree
-without docstrings: comments, formatting and documentation never change it, nor does the version of
-Python.
+covers every module of the package that it reaches through its imports, and the data files that
+these declare (`pipeline.cache.closure`), so an edit of a pruner reaches the artifacts of this
+pruner and of nothing else. The digest is taken from the syntax tree without docstrings: comments,
+formatting and documentation never change it, nor does the version of Python.
 
 ``code.lock`` records which digests of a unit go by one identity. Lines are only ever added, so
 undoing an edit finds the old identity again. A digest that is not recorded is its own identity:
@@ -13,20 +13,23 @@ edited code makes new artifacts beside the old ones.
 
 import ast
 import hashlib
-from collections.abc import Iterator
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from pipeline.cache.closure import data_files, reached
 from pipeline.errors import PipelineError
-from pipeline.registry import PACKAGE, REGISTRIES, syntax_tree
+from pipeline.registry import PACKAGE, REGISTRIES
+from pipeline.sources import syntax_tree
 
 LOCK = PACKAGE / "code.lock"
 
-# Modules and folders that move data about but cannot change a number.
-NEUTRAL = frozenset(
-    f"pipeline.{name}" for name in ("cache", "errors", "progress", "registry", "running", "study")
-)
+
+# Units that only some of a stage's specs name: those whose numbers they changed when they came.
+PARTS = ("cutting.feature_maps", "cutting.global_scope")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Unit:
 
 
 def units() -> list[str]:
-    """The names of the package's own units, sorted."""
+    """The names of the package's own units, sorted: stages, entries and `PARTS`."""
     stages = [
         f"stages.{file.stem}"
         for file in (PACKAGE / "stages").glob("*.py")
@@ -51,7 +54,12 @@ def units() -> list[str]:
         for name in registry.names()
         if name not in registry.plugins
     ]
-    return sorted(stages + entries)
+    return sorted(stages + entries + [*PARTS])
+
+
+def plugin_units() -> list[str]:
+    """The names of the units of the plugins in use, sorted."""
+    return sorted(registry.unit(name) for registry in REGISTRIES for name in registry.plugins)
 
 
 def find(unit: str) -> Unit:
@@ -78,8 +86,33 @@ def digest(unit: str) -> str:
 
 @cache
 def _digest(root: Path) -> str:
-    lines = sorted(f"{_module_name(file)} {_file_digest(file)}" for file in reached(root))
+    names = _module_names(reached(root), root.parent)
+    lines = sorted(f"{name} {_file_digest(file)}" for file, name in names.items())
+    lines += sorted(
+        f"{_place(data, root.parent)} {data_digest(data)}"
+        for file in names
+        for data in data_files(file)
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
+
+
+def _place(file: Path, folder: Path) -> str:
+    """Where a data file lies, seen from the package or from a plugin's folder."""
+    return Path(
+        os.path.relpath(file, PACKAGE if file.is_relative_to(PACKAGE) else folder)
+    ).as_posix()
+
+
+@cache
+def data_digest(file: Path) -> str:
+    """The SHA-256 of a declared data file, as it was when this process first asked for it."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def files(unit: str) -> frozenset[Path]:
+    """All files that a unit's digest covers: modules, and the data files that they declare."""
+    modules = reached(find(unit).file)
+    return modules.union(data for file in modules for data in data_files(file))
 
 
 @cache
@@ -98,69 +131,56 @@ def recorded(lock: Path) -> dict[str, dict[str, str]]:
 
 
 def edited() -> list[str]:
-    """The package's units whose present digest is not recorded."""
-    return [unit for unit in units() if digest(unit) not in recorded(LOCK).get(unit, {})]
+    """The units whose present digest is not recorded: the package's, and recorded plugins'."""
+    return [
+        unit
+        for unit in (*units(), *filter(is_recorded, plugin_units()))
+        if digest(unit) not in recorded(find(unit).lock).get(unit, {})
+    ]
 
 
-def record(unit: str, *, same: bool) -> str:
-    """Add a line for a unit's present code, under the last identity (`same`) or a new one."""
+def is_recorded(unit: str) -> bool:
+    """Whether a lock knows a unit, by its present digest or by another."""
+    return unit in recorded(find(unit).lock)
+
+
+def record(unit: str, *, same: bool, before: str | None = None) -> str:
+    """Add a line for a unit's present code, under the last identity (`same`) or a new one.
+
+    Args:
+        unit: The unit's name.
+        same: Whether the present code goes by the identity that the unit had before.
+        before: That identity where no lock knows it: the digest of a plugin as it was.
+    """
     found, now = find(unit), digest(unit)
     known = recorded(found.lock).get(unit, {})
-    name = list(known.values())[-1] if same and known else now
+    last = list(known.values())[-1] if known else before
+    name = last if same and last else now
     header = "# unit, identity, digest: lines are only added\n"
     lines = found.lock.read_text() if found.lock.is_file() else header
-    found.lock.write_text(f"{lines}{unit} {name} {now}\n")
+    digests = [now] if known or name == now else [name, now]
+    lines += "".join(f"{unit} {name} {each}\n" for each in digests)
+    found.lock.write_text(lines)
     recorded.cache_clear()
     return name
 
 
-@cache
-def reached(root: Path) -> frozenset[Path]:
-    """The package's files, and those beside a plugin, that a module reaches by static imports."""
-    found: set[Path] = set()
-    waiting = [root]
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting.extend(_imports(file))
-    return frozenset(found)
+def _module_names(files: Iterable[Path], folder: Path) -> dict[Path, str]:
+    """A name for each file: its place in the package, or the shortest in a plugin's folder."""
+    files = list(files)
+    own = Counter(file.stem for file in files if not file.is_relative_to(PACKAGE))
+    return {
+        file: _dotted(file, PACKAGE)
+        if file.is_relative_to(PACKAGE)
+        else file.stem
+        if own[file.stem] == 1
+        else _dotted(file, folder)
+        for file in files
+    }
 
 
-@cache
-def _imports(file: Path) -> tuple[Path, ...]:
-    folders = () if file.is_relative_to(PACKAGE) else (file.parent,)
-    names = _imported_names(syntax_tree(file))
-    return tuple(source for name in names for source in _sources(name, folders))
-
-
-def _imported_names(tree: ast.Module) -> Iterator[str]:
-    """Every name that may be a module: ``from a.b import c`` may mean ``a.b`` or ``a.b.c``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _sources(name: str, folders: tuple[Path, ...]) -> Iterator[Path]:
-    """The package's and the plugin's files that importing a dotted name runs."""
-    parts = name.split(".")
-    own = parts[0] == PACKAGE.name
-    for base in (PACKAGE.parent,) if own else folders:
-        for depth in range(1, len(parts) + 1):
-            if ".".join(parts[:depth]) in NEUTRAL:
-                return
-            module = base.joinpath(*parts[:depth])
-            candidates = (module.with_suffix(".py"), module / "__init__.py")
-            yield from (each for each in candidates if each.is_file())
-
-
-def _module_name(file: Path) -> str:
-    if not file.is_relative_to(PACKAGE):
-        return file.stem
-    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+def _dotted(file: Path, folder: Path) -> str:
+    return ".".join(file.relative_to(folder).with_suffix("").parts)
 
 
 @cache

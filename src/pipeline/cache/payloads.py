@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.cache import origins
 from pipeline.cache.files import TYPES, Arrays, atomic, map_arrays, mend, read_arrays, write_arrays
 from pipeline.cache.specs import Data
 from pipeline.errors import PipelineError
@@ -17,7 +18,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from pipeline.datasets import AnyDataset
+    from pipeline.datasets import AnyDataset, StreamedDataset
 
 
 def save_model(path: Path, model: "nn.Module") -> None:
@@ -61,11 +62,22 @@ def save_dataset(path: Path, dataset: "AnyDataset") -> None:
         f"{name}_{field.name}": getattr(part, field.name).numpy()
         for name, part in parts.items()
         for field in fields(part)
+        if _is_stored(field, part)
     }
-    # Where the files lie is for the one who reads them to say: they may move.
-    others = {"root", "decoder", *parts}
-    description = {name: value for name, value in vars(dataset).items() if name not in others}
+    description = {
+        field.name: getattr(dataset, field.name)
+        for field in fields(dataset)
+        if field.name not in parts and _is_stored(field, dataset)
+    }
     write_arrays(path, arrays, description)
+
+
+def _is_stored(field: "Field[Any]", holder: Any) -> bool:
+    """Whether a field of a data set is written; see `pipeline.datasets.shared.types`."""
+    when = field.metadata.get("stored", "always")
+    if when == "if changed":
+        return bool(getattr(holder, field.name) != field.default)
+    return bool(when == "always")
 
 
 def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
@@ -80,7 +92,7 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
     arrays, description = read_arrays(path)
     streamed = "train_names" in arrays
     kind, part = (StreamedDataset, ImageFiles) if streamed else (Dataset, ImageSet)
-    names = [field.name for field in fields(part)]
+    names = [field.name for field in fields(part) if "stored" not in field.metadata]
     _expect(path, arrays, *(f"{each}_{name}" for each in ("train", "test") for name in names))
     tensors = _tensors(arrays)
     train, test = (
@@ -95,6 +107,8 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
             others |= _whereabouts(spec)
         dataset: AnyDataset = kind(train=train, test=test, **others)  # type: ignore[arg-type]
         dataset.check()
+        if isinstance(dataset, StreamedDataset):
+            dataset = _digested(path, dataset)
     except (PipelineError, TypeError, IndexError) as error:
         raise PipelineError(f"{path} does not hold a data set: {error}; {mend(path)}") from None
     if isinstance(dataset, StreamedDataset) and not dataset.root.is_dir():
@@ -102,13 +116,25 @@ def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
     return dataset
 
 
+def _digested(path: Path, dataset: "StreamedDataset") -> "StreamedDataset":
+    """The same data set with the digests of its files, where they lie beside it."""
+    import torch
+
+    listing = origins.listing(dataset.train, dataset.test)
+    if (found := origins.load_digests(path.parent, listing)) is None:
+        return dataset
+    train, test = (
+        replace(part, digests=torch.from_numpy(found[name]))
+        for name, part in (("train", dataset.train), ("test", dataset.test))
+    )
+    return replace(dataset, train=train, test=test)
+
+
 def _whereabouts(spec: Data | None) -> dict[str, Any]:
     """Where a streamed data set's files lie, and what decodes them."""
     if spec is None:
         return {}
-    access = dict(spec.access)
-    root = Path(access.pop("path", f"data/{spec.dataset}"))
-    return {"root": root, "decoder": access.get("decoder", "pillow")}
+    return {"root": origins.root(spec), "decoder": dict(spec.access).get("decoder", "pillow")}
 
 
 @dataclass(frozen=True)

@@ -35,15 +35,19 @@ class Data(Spec):
 
     `label` names the folder under ``artifacts/`` and tells apart data sets that share a reader.
     `access` says how to come by the images (path, download, decoder): it makes no other data set.
+    `test_version` rises where files of the test set alone are replaced: networks are still trained
+    with the first test version, and only predictions are made anew.
     """
 
     stage: ClassVar[str] = "data"
     payload: ClassVar[tuple[str, ...]] = ("images.safetensors",)
+    reads_files: ClassVar[bool] = True
     dataset: str
     label: str = ""
     version: int = 1
     options: Options = ()
     access: Options = field(default=(), metadata={"identity": False})
+    test_version: int = 1
 
     @property
     def place(self) -> str:
@@ -119,6 +123,10 @@ class Network(Spec):
     def reads(self) -> list[Spec]:
         """The parents, and the data set, whose images are looked at."""
         return [*self.parents(), self.trained.data]
+
+    def looks_at(self) -> tuple[Spec, str]:
+        """The images that the network was trained with."""
+        return self.trained.data, "train"
 
     def traits(self) -> tuple[Any, ...]:
         """The network's own."""
@@ -211,10 +219,12 @@ class Prune(Network):
         return self.pruner, self.sparsity
 
     def units(self) -> list[str]:
-        """The stage, the pruner, and what compares scores across layers where that is done."""
-        # A unit of its own, since it came later than the specs without it.
-        scope = ["cutting.global_scope"] if ("scope", "global") in self.options else []
-        return [*super().units(), PRUNERS.unit(self.pruner), *scope]
+        """The stage, the pruner, and parts of pruning that came later than other specs."""
+        parts = ["cutting.global_scope"] if ("scope", "global") in self.options else []
+        # The maps of the package's own networks are what they were.
+        if self.pruner == "hrank" and self.model.architecture in MODELS.plugins:
+            parts.append("cutting.feature_maps")
+        return [*super().units(), PRUNERS.unit(self.pruner), *parts]
 
     def traits(self) -> tuple[Any, ...]:
         """The network's, and the pruner's options."""
@@ -232,7 +242,10 @@ class Finetune(Network):
 
 @dataclass(frozen=True)
 class Infer(Spec):
-    """The test set's logits; with more than one sample, dropout stays active."""
+    """The test set's logits; with more than one sample, dropout stays active.
+
+    `data` holds the test set, where that is not the one of the data set trained with.
+    """
 
     stage: ClassVar[str] = "infer"
     payload: ClassVar[tuple[str, ...]] = ("predictions.safetensors",)
@@ -241,10 +254,20 @@ class Infer(Spec):
     samples: int = 1
     seed: int = 0
     precision: str = "float32"
+    data: Data | None = None
+
+    @property
+    def images(self) -> Data:
+        """The data set with the test images."""
+        return self.data or self.model.trained.data
 
     def reads(self) -> list[Spec]:
         """The network, and the data set with the test images."""
-        return [self.model, self.model.trained.data]
+        return [self.model, self.images]
+
+    def looks_at(self) -> tuple[Spec, str]:
+        """The test images."""
+        return self.images, "test"
 
     def traits(self) -> tuple[Any, ...]:
         """The network's, and the passes."""

@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Draw them into a folder."""
     # Drawing imports matplotlib, which the other commands start without.
-    from pipeline.stages.plot import draw_published
+    from pipeline.report.paper.page import write
 
-    page, *_ = draw_published(arguments.folder)
+    page, *_ = write(arguments.folder)
     print(f"the paper's tables and figures: {page}")

@@ -18,6 +18,7 @@ from pipeline.cache import paths
 from pipeline.cache.files import read_json
 from pipeline.commands.common import STAGES, Commands, counted, load_plan
 from pipeline.errors import PipelineError
+from pipeline.report.drawn import check
 from pipeline.running.plan import Plan
 
 COPIED = ("tables/*.md", "figures/*.png", "comparison.*")
@@ -39,8 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
     plan, folder = load_plan(arguments.study, arguments.artifacts), arguments.folder
     if not plan.marker.exists():
         raise PipelineError(f"{arguments.study} is not drawn as it stands; run snakemake first")
-    drawn = plan.study_folder
-    files = [file for pattern in COPIED for file in sorted(drawn.glob(pattern))]
+    # What is drawn follows from the scores; what was changed by hand since does not.
+    there, drawn = set(check(plan.marker)), plan.study_folder
+    files = [file for pattern in COPIED for file in sorted(drawn.glob(pattern)) if file in there]
     for file in files:
         target = folder / file.relative_to(drawn)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def made_with(found: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
             facts[package].add(str(version))
         facts["device"].add(each["device"])
         facts["day"].add(each["finished"][:10])
-        facts["commit"].add(str(each["commit"])[:10])
+        facts["commit"].add(_commit(each["commit"]))
     rows = [
         f"| {stage} | {jobs[stage]} | {seconds[stage]:.0f} | {peaks[stage]} |"
         for stage in STAGES
@@ -85,6 +87,14 @@ def made_with(found: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     header += ["| --- | ---: | ---: | ---: |"]
     lines = [f"- {name}: {', '.join(sorted(values))}" for name, values in facts.items()]
     return "\n".join(["# Made with", "", *header, *rows, "", *lines, ""])
+
+
+def _commit(given: str | None) -> str:
+    """A commit in short, and whether the code was edited after it; a job may not have known any."""
+    if not given:
+        return "none known"
+    commit, _, edited = given.partition(", ")
+    return f"{commit[:10]} ({edited})" if edited else commit[:10]
 
 
 def _provenances(plan: Plan, root: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:

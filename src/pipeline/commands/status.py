@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import files, manifests, paths
+from pipeline.cache import files, manifests, origins, paths
 from pipeline.cache.graph import ancestors
 from pipeline.cache.specs import Score
 from pipeline.commands.common import (
@@ -29,6 +29,7 @@ from pipeline.commands.common import (
 from pipeline.commands.estimate import WallTimes, in_time, total
 from pipeline.commands.planned import why_draw
 from pipeline.errors import PipelineError
+from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 from pipeline.study import AXES, REPEATS, Combination
 
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     sections = (
         ("", aligned([status.row(each) for each in status.plan.combinations])),
         ("under way or interrupted:", aligned(status.trainings())),
+        ("folders that a job compares with what was read before:", status.to_compare()),
         ("damaged, but Snakemake takes them as they are; delete them:", status.damaged()),
         ("", aligned(status.totals(arguments.artifacts, arguments.jobs), right=range(1, 5))),
     )
@@ -161,6 +163,17 @@ class Status:
             return f"epoch {files.read_description(resume)['epoch'] + 1} of {epochs}"
         except (PipelineError, LookupError, TypeError):
             return "starts over: its resume file is damaged"
+
+    def to_compare(self) -> list[str]:
+        """The folders of data sets that nobody has compared with their artifacts."""
+        comparisons = Comparisons(self.plan)
+        waits = [comparisons.before(self.plan.nodes[name]) for name in self.to_make]
+        files = {*comparisons.needed, *(file for each in waits for file in each)}
+        return [
+            f"{origins.root(data)}, of {name}"
+            for name, data in comparisons.there.items()
+            if comparisons.file(data) in files
+        ]
 
     def damaged(self) -> list[str]:
         """The folders that are not whole, though they have the files that Snakemake looks at."""

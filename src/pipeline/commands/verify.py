@@ -12,8 +12,10 @@ from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
 from pipeline.cache.specs import STAGES
 from pipeline.commands.common import Commands, counted, load_plan, stage_of
+from pipeline.commands.folders import compared
 from pipeline.errors import PipelineError
 from pipeline.progress import say
+from pipeline.running import provenance
 from pipeline.running.plan import Plan
 
 
@@ -27,6 +29,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "studies", nargs="*", type=Path, metavar="STUDY", help="only what these studies use"
     )
+    parser.add_argument(
+        "--data",
+        action="store_true",
+        help="also read every file of the studies' data sets, and compare it with its digest",
+    )
     parser.set_defaults(run=run)
 
 
@@ -34,8 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
     if not root.is_dir():
-        raise PipelineError(f"{root}: there is no such folder")
+        raise PipelineError(f"{root}: there is no such folder; name it with --artifacts DIR")
     plans = [load_plan(study, root) for study in arguments.studies]
+    if arguments.data and not plans:
+        raise PipelineError("verify --data: name the STUDY that says where the data are")
     chosen = list(_there(root, plans))
     lost = [name for plan in plans for name in plan.missing() if not (root / name).exists()]
     for name in dict.fromkeys(lost):
@@ -46,6 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in check(name):
             say(f"{root / name}: {problem}")
             problems += 1
+    for line in provenance.differing_versions(root / name for name in chosen):
+        print(line)
+    for problem in compared(plans, check.remarks) if arguments.data else ():
+        say(problem)
+        problems += 1
     verdict = f"{counted(problems, 'problem')} in {counted(len(chosen), 'artifact')}"
     print("; ".join([verdict, *(f"{number} {what}" for what, number in check.remarks.items())]))
     return 1 if problems else 0

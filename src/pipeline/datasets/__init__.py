@@ -2,173 +2,21 @@
 
 Small images are read at once into uint8 tensors, a :class:`Dataset`. Large ones stay in their files
 and are decoded whenever they are used: a :class:`StreamedDataset` only lists them. The data stage
-calls `load` once and stores what it returns; later stages read that artifact, so none of them
-downloads, searches a folder, or imports a reader. An entry looks like this:
+calls `load` once, checks what it returns and stores it; later stages read that artifact, so none of
+them downloads, searches a folder, or imports a reader. An entry looks like this:
 
     def load(path: Path | None) -> Dataset:
         ...
+
+What the entries share is in `pipeline.datasets.shared`.
 """
 
-import os
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from pipeline.datasets.shared.types import (
+    AnyDataset,
+    Dataset,
+    ImageFiles,
+    ImageSet,
+    StreamedDataset,
+)
 
-import torch
-from torch import Tensor
-
-from pipeline.errors import PipelineError
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Images uint8 [N, 3, H, W] with labels int64 [N] and ids int64 [N] that name each image."""
-
-    images: Tensor
-    labels: Tensor
-    ids: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """Image files with labels int64 [N] and ids int64 [N] that name each image.
-
-    Attributes:
-        names: Uint8 [N, L], file names relative to the data set's root, filled up with zeros. One
-            tensor, because a million strings would be copied into every worker process.
-        sizes: Int64 [N], in bytes.
-        labels: Int64 [N].
-        ids: Int64 [N].
-    """
-
-    names: Tensor
-    sizes: Tensor
-    labels: Tensor
-    ids: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def name(self, row: int) -> str:
-        """The file name of an image."""
-        return os.fsdecode(bytes(self.names[row].numpy()).rstrip(b"\0"))
-
-
-@cache
-def _of_pixels(values: tuple[float, float, float], device: torch.device) -> Tensor:
-    """A value a channel of pixels in [0, 255]; kept, since bringing it to a GPU waits for that."""
-    return torch.tensor(values, device=device).mul(255)[:, None, None]
-
-
-class _Normalised:
-    """What both kinds of data sets share."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-    def normalise(self, images: Tensor) -> Tensor:
-        """Float32 images with zero mean and unit variance, from uint8 [N, 3, H, W]."""
-        mean, std = (_of_pixels(value, images.device) for value in (self.mean, self.std))
-        return images.float().sub_(mean).div_(std)
-
-
-@dataclass(frozen=True)
-class Dataset(_Normalised):
-    """A training and a test set, and how their images are normalised and augmented.
-
-    Attributes:
-        train: Images to train on.
-        test: Images to judge on.
-        classes: The name of each class, in the order of the labels.
-        mean: Mean of each channel, of pixels in [0, 1].
-        std: Standard deviation of each channel.
-        pad: Zero pixels added on each side before a random crop of the original size.
-        flip: Whether a training image may be mirrored.
-        source: What the images were read from: a checksum or a version.
-    """
-
-    train: ImageSet
-    test: ImageSet
-    classes: tuple[str, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    pad: int = 4
-    flip: bool = True
-    source: str = ""
-
-    @property
-    def image_size(self) -> int:
-        """Height and width of the images in pixels."""
-        return int(self.train.images.shape[-1])
-
-    def check(self) -> None:
-        """Raise PipelineError unless every class occurs in both sets and shapes fit."""
-        size = self.train.images.shape[1:]
-        for name, part in (("training", self.train), ("test", self.test)):
-            _check_labels(name, part, self.classes)
-            if part.images.dtype != torch.uint8 or part.images.shape[1:] != size or size[0] != 3:
-                found = f"{part.images.dtype} {tuple(part.images.shape)}"
-                raise PipelineError(f"{name} images must be uint8 [N, 3, H, W]; found {found}")
-            if not len(part.images) == len(part.labels) == len(part.ids):
-                raise PipelineError(f"the {name} set's images, labels and ids differ in number")
-
-
-@dataclass(frozen=True)
-class StreamedDataset(_Normalised):
-    """A training and a test set of image files, and how these become images.
-
-    Training images are random crops of random size and shape, flipped at random; test images are
-    the centre of the whole picture. Where and with what the files are read is no part of what the
-    data set is.
-
-    Attributes:
-        train: Files to train on.
-        test: Files to judge on.
-        classes: The name of each class, in the order of the labels.
-        mean: Mean of each channel, of pixels in [0, 1].
-        std: Standard deviation of each channel.
-        image_size: Height and width of the images in pixels, once decoded.
-        resize_size: The shorter side of a test picture, in pixels, before its centre is cropped.
-        source: What the files were: how many, and a checksum of their names, sizes and labels.
-        root: The folder that the file names are relative to.
-        decoder: What decodes JPEG files: ``pillow`` or ``simplejpeg``.
-    """
-
-    train: ImageFiles
-    test: ImageFiles
-    classes: tuple[str, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    image_size: int
-    resize_size: int
-    source: str = ""
-    root: Path = Path()
-    decoder: str = "pillow"
-
-    def check(self) -> None:
-        """Raise PipelineError unless every class occurs in both sets and shapes fit."""
-        for name, part in (("training", self.train), ("test", self.test)):
-            _check_labels(name, part, self.classes)
-            if part.names.dtype != torch.uint8 or part.names.ndim != 2:
-                found = f"{part.names.dtype} {tuple(part.names.shape)}"
-                raise PipelineError(f"the {name} set's names must be uint8 [N, L]; found {found}")
-            if not len(part.names) == len(part.sizes) == len(part.labels) == len(part.ids):
-                raise PipelineError(f"the {name} set's names, labels and ids differ in number")
-        if not 0 < self.image_size <= self.resize_size:
-            sizes = f"{self.image_size} and {self.resize_size}"
-            raise PipelineError(f"images of {sizes} pixels, once cropped and before")
-
-
-AnyDataset = Dataset | StreamedDataset
-
-
-def _check_labels(name: str, part: ImageSet | ImageFiles, classes: tuple[str, ...]) -> None:
-    if len(part) == 0:
-        raise PipelineError(f"the {name} set is empty")
-    missing = sorted(set(range(len(classes))) - set(part.labels.tolist()))
-    if missing:
-        names = ", ".join(classes[label] for label in missing[:5])
-        raise PipelineError(f"no image of class {names} in the {name} set")
+__all__ = ["AnyDataset", "Dataset", "ImageFiles", "ImageSet", "StreamedDataset"]

@@ -10,6 +10,8 @@ from torchvision.datasets import CIFAR10
 from pipeline.datasets import Dataset
 from pipeline.datasets.shared.cifar import read
 
+LABEL = "CIFAR-10"
+
 
 def load(path: Path | None = None, *, download: bool = False) -> Dataset:
     """Read CIFAR-10 from `path`, the folder that holds ``cifar-10-batches-py``; see `read`."""

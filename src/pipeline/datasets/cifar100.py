@@ -10,6 +10,8 @@ from torchvision.datasets import CIFAR100
 from pipeline.datasets import Dataset
 from pipeline.datasets.shared.cifar import read
 
+LABEL = "CIFAR-100"
+
 
 def load(path: Path | None = None, *, download: bool = False) -> Dataset:
     """Read CIFAR-100 from `path`, the folder that holds ``cifar-100-python``; see `read`."""

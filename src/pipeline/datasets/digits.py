@@ -15,6 +15,8 @@ from torch.nn import functional as F
 
 from pipeline.datasets import Dataset, ImageSet
 
+LABEL = "Digits"
+
 
 def load(path: Path | None = None) -> Dataset:
     """Read the digits; `path` is not used, the images come with scikit-learn."""

@@ -9,6 +9,7 @@ needs one of them, there is one less; with none, images are decoded in between.
 """
 
 import ctypes
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -26,7 +27,7 @@ from torchvision.transforms import v2
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import ImageFiles, StreamedDataset
-from pipeline.datasets.shared.decoding import decoder
+from pipeline.datasets.shared.decoding import decoder, reason
 from pipeline.engine.learning_rate import steps_in_epoch
 from pipeline.errors import PipelineError
 from pipeline.seeds import derive_seed
@@ -35,6 +36,13 @@ from pipeline.seeds import derive_seed
 Wanted = tuple[int, int]
 
 _PR_SET_PDEATHSIG = 1
+
+# What to do about a file that was replaced; networks have seen one of the training set.
+REPLACED = "raise `version:` of the data set in the study, or bring the file back"
+REPLACED_TEST = (
+    "raise `test_version:` of the data set in the study, which trains nothing anew, or bring the "
+    "file back"
+)
 
 
 class StreamedBatches:
@@ -85,14 +93,15 @@ class Decoded(Dataset[Tensor]):
 
     def __init__(self, data: StreamedDataset, part: ImageFiles, *, augment: bool) -> None:
         self.part, self.root = part, data.root
-        self.decode = decoder(data.decoder)
+        self.hint = REPLACED_TEST if part is data.test else REPLACED
+        self.decode = decoder(data.decoder, orient=data.orient)
         size = data.image_size
         # The default interpolation is bilinear.
-        self.transform = (
-            v2.Compose([v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()])
-            if augment
-            else v2.Compose([v2.Resize(data.resize_size, antialias=True), v2.CenterCrop(size)])
-        )
+        steps: list[Any] = [v2.Resize(data.resize_size, antialias=True), v2.CenterCrop(size)]
+        if augment:
+            steps = [v2.RandomResizedCrop(size, scale=data.scale, antialias=True)]
+            steps += [v2.RandomHorizontalFlip()] if data.flip else []
+        self.transform = v2.Compose(steps)
 
     def __getitems__(self, wanted: Sequence[Wanted]) -> Tensor | str:
         """Images uint8 [B, 3, H, W], or what is wrong with one of them.
@@ -111,29 +120,37 @@ class Decoded(Dataset[Tensor]):
         Raises:
             PipelineError: the file is gone, was changed, or cannot be decoded.
         """
-        path = self.root / self.part.name(row)
-        pixels = torch.from_numpy(self._pixels(path, int(self.part.sizes[row])))
+        pixels = torch.from_numpy(self._pixels(row))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             return self.transform(pixels.permute(2, 0, 1))  # type: ignore[no-any-return]
 
-    def _pixels(self, path: Path, size: int) -> NDArray[np.uint8]:
+    def _pixels(self, row: int) -> NDArray[np.uint8]:
+        path = self.root / self.part.name(row)
         try:
             content = path.read_bytes()
         except OSError as error:
             raise PipelineError(
                 f"{path}: {error.strerror}, but it was there when the data set was read"
             ) from None
-        if len(content) != size:
-            raise PipelineError(
-                f"{path} has changed since the data set was read: {len(content)} bytes, "
-                f"not {size}; raise `version:` of the data set in the study"
-            )
+        self._refuse_another(path, content, row)
         try:
             return self.decode(content)
         except Exception as error:  # decoders raise all sorts
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise PipelineError(f"{path} cannot be decoded: {reason}") from None
+            raise PipelineError(f"{path} cannot be decoded: {reason(error)}") from None
+
+    def _refuse_another(self, path: Path, content: bytes, row: int) -> None:
+        """Raise PipelineError unless a file is the one that the data stage read."""
+        size, digests = int(self.part.sizes[row]), self.part.digests
+        if len(content) != size:
+            found = f"{len(content)} bytes, not {size}"
+        elif digests is not None and hashlib.sha256(content).digest() != bytes(
+            digests[row].numpy()
+        ):
+            found = "as many bytes, but others"
+        else:
+            return
+        raise PipelineError(f"{path} has changed since the data set was read: {found}; {self.hint}")
 
 
 class _Batched(Sampler[list[Wanted]]):

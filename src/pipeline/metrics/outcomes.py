@@ -69,6 +69,21 @@ class Outcomes:
         return Ranking(self.true_uncertainty, self.wrong)
 
 
+def accuracy(P: ArrayLike, y: ArrayLike) -> float:
+    """Fraction of the images whose most probable class is the label."""
+    return float(np.mean(~Outcomes.of(P, y).wrong))
+
+
+def nll(P: ArrayLike, y: ArrayLike) -> float:
+    """Mean negative log-likelihood of the labels, in nats; finite, see `Outcomes`."""
+    return float(Outcomes.of(P, y).nll.mean())
+
+
+def brier(P: ArrayLike, y: ArrayLike) -> float:
+    """Brier score, the mean squared distance of P to the one-hot label, in [0, 2] (Brier, 1950)."""
+    return float(Outcomes.of(P, y).brier.mean())
+
+
 def blocks(images: int, width: int) -> Iterator[slice]:
     """Slices of the images, each of about `BLOCK` numbers when an image has `width` of them."""
     step = max(1, BLOCK // width)

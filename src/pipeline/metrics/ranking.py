@@ -68,7 +68,7 @@ class Retained:
     """Counts of the images, and of the wrong ones, that are at most as uncertain as each tie group.
 
     Both are [R, G]: rows are samples of the images, columns are tie groups, least uncertain first.
-    Every method gives one value a row. Count weights equal repeated images.
+    Every method gives one value for each row. An image of weight 2 counts like two images.
     """
 
     images: Ints
@@ -171,7 +171,7 @@ def sparsification_areas(predicted: Floats, oracle: Floats) -> dict[str, Floats]
     ``ause`` is the area between both, ``random_level`` that between a constant error (removal at
     random, down to 0 where nothing is left) and the oracle, ``aurg`` the second − the first, and
     ``ause_over_random`` the first ÷ the second: 1 is no better than chance. This ratio is NaN where
-    the random level is not positive: with all images right or all wrong nothing is to be ranked.
+    the random level is not positive: with all images right or all wrong there is nothing to rank.
     """
     random = np.repeat(predicted[..., :1], predicted.shape[-1], axis=-1)
     random[..., -1] = 0

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.models.shared.dropout import Dropout
 
+LABEL = "ResNet18"
+
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut, which is a 1×1 convolution where the shape changes."""

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from pipeline.errors import PipelineError
 from pipeline.models.shared.dropout import Dropout
 
+LABEL = "VGG19"
+
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels, convolutions
 
 

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from pipeline.cutting.coupling import Group
 from pipeline.errors import PipelineError
 
+LABEL = "BN"
+
 
 def scores(
     model: nn.Module, groups: Sequence[Group], *, images: Tensor | None = None, seed: int = 0

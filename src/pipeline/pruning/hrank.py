@@ -19,6 +19,8 @@ from pipeline.cutting.coupling import Group
 from pipeline.cutting.feature_maps import FeatureMaps, find_feature_maps
 from pipeline.errors import PipelineError
 
+LABEL = "HRank"
+
 log = logging.getLogger(__name__)
 
 # How many elements of feature maps are decomposed at once: 64 MB, whatever their size.

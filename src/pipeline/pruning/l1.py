@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from pipeline.cutting.coupling import Group
 from pipeline.cutting.selection import filter_norms
 
+LABEL = "L1"
+
 
 def scores(
     model: nn.Module, groups: Sequence[Group], *, images: Tensor | None = None, seed: int = 0

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
 
+LABEL = "Random"
+
 
 def scores(
     model: nn.Module, groups: Sequence[Group], *, images: Tensor | None = None, seed: int = 0

@@ -7,30 +7,25 @@ parents against their manifests, computes, and writes the manifest last.
 
 import argparse
 import contextlib
-import fcntl
 import gc
 import hashlib
 import importlib
 import json
 import os
-import platform
-import resource
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline.cache import code_identity, files, manifests, paths, specs
+from pipeline.cache import code_identity, manifests, origins, paths, specs
 from pipeline.cache.files import sha256
+from pipeline.cache.graph import ancestors
 from pipeline.engine import Engine, Run
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.registry import use_plugins
-from pipeline.running import failure, gpu
+from pipeline.running import failure, gpu, loading, locks, provenance
 from pipeline.running.switches import Switches
 
 INTERRUPTED = 75  # sysexits.h: a temporary failure, try again
@@ -67,7 +62,7 @@ class Job:
         Two digests of code can go by one identity, and a parent that was made again on a GPU can
         have other bits: the fingerprint tells neither apart, and a training must not mix them.
         """
-        digests = [code_identity.digest(unit) for unit in self.spec.units()]
+        digests = [code_identity.digest(unit) for unit in units(self.spec)]
         text = json.dumps([self.spec.fingerprint, digests, self.parents], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -88,12 +83,14 @@ class Job:
 def main() -> None:
     """Make the artifact that the command line says; a PipelineError ends it in one line."""
     arguments = _arguments()
-    os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
+    loading.begin()
     stage = "job"
     try:
         use_plugins(arguments.plugins)
         spec = read_spec(arguments.spec)
         stage = spec.stage
+        computing = 1 if spec.reads_files else arguments.threads
+        os.environ.setdefault("OMP_NUM_THREADS", str(computing))
         _run(spec, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
@@ -101,7 +98,7 @@ def main() -> None:
         print(str(error) or "interrupted")
         sys.exit(INTERRUPTED)
     except OSError as error:
-        sys.exit(f"{stage}: {error.filename or arguments.artifacts}: {error.strerror or error}")
+        sys.exit(f"{stage}: {error.filename or 'a file'}: {error.strerror or error}")
     # All files are written and renamed by now; taking torch apart would cost a fifth of its import.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -114,6 +111,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--origin", default="", help="note here that a data set's folder fits")
+    parser.add_argument("--parts", nargs="+", default=origins.PARTS, help="its sets that matter")
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
     return parser.parse_args()
 
@@ -122,26 +121,52 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     begun = time.monotonic()
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
-    job = Job(spec, Switches.from_arguments(arguments), threads=arguments.threads)
-    switches = job.switches
+    switches = Switches.from_arguments(arguments)
+    job = Job(spec, switches, threads=arguments.threads)
     if _is_there(job):
+        _compare_folder(job, arguments)
         return
     job.folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
+    with locks.only_one(job.path(paths.LOCK)), contextlib.ExitStack() as stack:
         if _is_there(job):
+            _compare_folder(job, arguments)
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
-        module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
+        _cover(job)
+        module = _import_stage(job)
         if spec.uses_gpu and switches.device == "auto":
             job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
         stack.enter_context(gpu.memory_errors(job.device, switches.jobs_per_gpu))
         with failure.noted(job.folder):
             module.run(spec, job)
-        _write_provenance(job, time.monotonic() - begun)
+            loading.check()
+        provenance.write(
+            job.folder,
+            spec,
+            switches,
+            device=job.device,
+            threads=job.threads,
+            seconds=time.monotonic() - begun,
+        )
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
+
+
+def units(spec: specs.Spec) -> list[str]:
+    """The units of code of a spec and of all that it is made from, sorted."""
+    return sorted({unit for each in ancestors([spec]).values() for unit in each.units()})
+
+
+def _given_files(spec: specs.Spec) -> Iterator[str]:
+    """What a study names by its path, whose content is checked elsewhere, and where data are."""
+    yield "data"
+    for each in ancestors([spec]).values():
+        if isinstance(each, specs.Data):
+            yield from (str(value) for name, value in each.access if name == "path")
+        elif isinstance(each, specs.Train) and each.init_path:
+            yield each.init_path
 
 
 def read_spec(text: str) -> specs.Spec:
@@ -164,6 +189,28 @@ def _is_there(job: Job) -> bool:
     return False
 
 
+def _compare_folder(job: Job, arguments: argparse.Namespace) -> None:
+    """See that a data set's artifact, which is there, is of the folder that the study names."""
+    spec, origin = job.spec, arguments.origin
+    if isinstance(spec, specs.Data) and (origin or not origins.is_known(job.folder, spec)):
+        _cover(job)
+        module = _import_stage(job)
+        with failure.noted(job.folder):
+            module.confirm(spec, job, tuple(arguments.parts), Path(origin) if origin else None)
+            loading.check()
+
+
+def _cover(job: Job) -> None:
+    """Refuse code that the digests do not cover, from now on."""
+    folders = (job.switches.artifacts, job.switches.results)
+    loading.cover(units(job.spec), [*folders, *_given_files(job.spec)])
+
+
+def _import_stage(job: Job) -> Any:
+    threads = 1 if job.spec.reads_files else job.threads
+    return _import_quickly(f"pipeline.stages.{job.spec.stage}", threads)
+
+
 def _import_quickly(name: str, threads: int) -> Any:
     """Import a module with the garbage collector at rest: a third less time for torch."""
     gc.disable()
@@ -176,82 +223,7 @@ def _import_quickly(name: str, threads: int) -> Any:
     return module
 
 
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Hold an artifact's lock: two processes must not train one model."""
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise PipelineError(
-                f"{path.parent} is being made by {holder}; wait for it, or stop it and run "
-                "snakemake again"
-            ) from None
-        except OSError as error:
-            raise PipelineError(
-                f"{path}: this file system has no locks ({error.strerror}), so two jobs could make "
-                "one artifact at once; mount it with locks, or keep artifacts elsewhere: "
-                "snakemake --config artifacts=PATH"
-            ) from None
-        lock.truncate(0)
-        lock.write(_whoami())
-        lock.flush()
-        yield
-
-
-def _whoami() -> str:
-    """This process as a user can find it."""
-    cluster_job = os.environ.get("SLURM_JOB_ID")
-    within = f"SLURM job {cluster_job}, " if cluster_job else ""
-    return f"{within}process {os.getpid()} on {socket.gethostname()}"
-
-
 def _sign(job: Job) -> None:
     files = {name: sha256(job.path(name)) for name in job.spec.payload}
     manifest = manifests.Manifest(job.spec.fingerprint, job.spec.to_json(), files, job.parents)
     manifest.write(job.folder)
-
-
-def _write_provenance(job: Job, seconds: float) -> None:
-    """How it was made: nothing reads this to decide anything."""
-    packages = ("torch", "torchvision", "numpy", "safetensors", "torch-pruning", "scikit-learn")
-    provenance = {
-        "wall_seconds": round(seconds, 3),
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "host": socket.gethostname(),
-        **_device(job),
-        "threads": job.threads,
-        "engine": str(job.engine) or "default",
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in packages},
-        "commit": _commit(),
-    }
-    files.write_json(job.path(paths.PROVENANCE), provenance)
-
-
-def _device(job: Job) -> dict[str, Any]:
-    if job.device == "cpu":
-        return {"device": platform.processor() or platform.machine()}
-    cuda = sys.modules["torch"].cuda
-    return {
-        "device": cuda.get_device_name(),
-        "jobs_per_gpu": job.switches.jobs_per_gpu,
-        "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
-    }
-
-
-def _version(name: str) -> str | None:
-    with contextlib.suppress(ImportError):
-        return version(name)
-    return None
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--verify", "--quiet", "HEAD"]
-    with contextlib.suppress(OSError):
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-        return found.stdout.strip() or None
-    return None

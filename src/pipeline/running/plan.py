@@ -13,7 +13,7 @@ from pipeline.cache import code_identity, paths
 from pipeline.cache.graph import ancestors
 from pipeline.cache.specs import STAGES, Check, Infer, Spec
 from pipeline.errors import PipelineError
-from pipeline.registry import PACKAGE
+from pipeline.registry import PACKAGE, REGISTRIES
 from pipeline.running.checks import checks_of
 from pipeline.running.switches import Switches
 from pipeline.study import Combination, Study
@@ -120,10 +120,14 @@ class Plan:
 
     @cached_property
     def marker(self) -> Path:
-        """An empty file that says which scores, options and code drew the study last."""
+        """The file whose name says which scores, options and code drew the study last.
+
+        It holds the SHA-256 of each file that was drawn.
+        """
         content = {
             "scores": [paths.folder(combination.score) for combination in self.combinations],
             "labels": [combination.axes | {"score": ""} for combination in self.combinations],
+            "names": self._display_names(),
             "figures": self.study.figures,
             "code": code_identity.identity("stages.plot"),
             "published": [
@@ -133,6 +137,16 @@ class Plan:
         }
         text = json.dumps(content, sort_keys=True)
         return self.study_folder / f".plot~{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def _display_names(self) -> list[str]:
+        """What the report calls the entries of registries that the study uses."""
+        used = {value for each in self.combinations for value in each.axes.values()}
+        return [
+            registry.label(name)
+            for registry in REGISTRIES
+            for name in registry.names()
+            if name in used
+        ]
 
     def _check_predictions(self) -> None:
         """Raise PipelineError where a score that is missing lacks what it is made from."""

@@ -10,8 +10,9 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from pipeline.cache import paths
 from pipeline.cache.specs import STAGES, Spec
 from pipeline.errors import PipelineError
 from pipeline.running import gpu
+from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 
-# The rules that are no stages; all but the last one draw.
-TARGETS = ("all", "figures", "tables", "plot", "predictions")
+# The rules that are no stages; all but the last two draw.
+TARGETS = ("all", "figures", "tables", "plot", "predictions", "compare")
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -74,9 +76,35 @@ class Rules:
         @cache
         def files(folder: str) -> list[str]:
             spec = self._spec(folder)
-            return [] if self._is_done(spec) else self.plan.files_of(self.plan.inputs(spec))
+            if self._is_done(spec):
+                return []
+            return [*self.plan.files_of(self.plan.inputs(spec)), *self._comparisons.before(spec)]
 
         return lambda wildcards: files(_folder(stage, wildcards))
+
+    @cached_property
+    def _comparisons(self) -> Comparisons:
+        return Comparisons(self.plan)
+
+    @property
+    def comparison(self) -> str:
+        """What says that a folder holds what a data set's artifact lists, with wildcards."""
+        return f"{self._comparisons.root}/{{place}}/data~{{fingerprint}}/origin~{{origin}}.json"
+
+    @property
+    def comparison_log(self) -> str:
+        """The log of the job that finds that out."""
+        return str(Path(self.comparison).with_name("compare~{origin}.log"))
+
+    def comparing_command(self) -> Callable[[Any], str]:
+        """A function from a comparison's wildcards to its command."""
+        command = self.command("data")
+
+        def compare(wildcards: Any) -> str:
+            parts = self._comparisons.parts[_folder("data", wildcards)]
+            return f"{command(wildcards)} --parts {' '.join(parts)}"
+
+        return compare
 
     def _is_done(self, spec: Spec) -> bool:
         return not self.whole and self.plan.is_there(spec)
@@ -87,12 +115,12 @@ class Rules:
         It is one parameter, and put together here, since Snakemake takes longer for each.
         """
         script = shlex.join([self.python, str(SCRIPTS / "stage.py")])
-        arguments = self.arguments()
+        more = f" {arguments}" if (arguments := self.arguments()) else ""
 
         def command(wildcards: Any) -> str:
             content = self._spec(_folder(stage, wildcards)).to_json()
             spec = shlex.quote(json.dumps(content, separators=(",", ":")))
-            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint} {arguments}"
+            return f"{script} --spec {spec} --fingerprint {wildcards.fingerprint}{more}"
 
         return command
 
@@ -102,10 +130,14 @@ class Rules:
         words = ["--plugins", *map(str, plugins)] if plugins else []
         return shlex.join([*self.plan.switches.arguments(), *words])
 
-    def drawing_command(self) -> str:
-        """The command that draws the study."""
+    def drawing_command(self) -> Callable[[Any], str]:
+        """A function from no wildcards to the command that draws the study.
+
+        In text, Snakemake would take what is between braces for wildcards.
+        """
         script = [self.python, str(SCRIPTS / "plot.py")]
-        return shlex.join([*script, "--study", self.plan.json, "--marker", str(self.plan.marker)])
+        words = [*script, "--study", self.plan.json, "--marker", str(self.plan.marker)]
+        return lambda wildcards: shlex.join(words)
 
     def _spec(self, folder: str) -> Spec:
         if folder not in self.plan.nodes:
@@ -129,28 +161,41 @@ class Rules:
 
         Where jobs wait for GPUs, one that runs a network gets a share of all but one, which scoring
         gets. Otherwise it is one: jobs side by side use CPUs better than threads do, and the bits
-        of a result depend on the number of threads.
+        of a result depend on the number of threads. One that reads files gets all, since nothing
+        can begin before.
         """
+        if STAGES[stage].reads_files:
+            return self.cores or 1
         if not (STAGES[stage].uses_gpu and self.jobs_on_gpus):
             return 1
         return max(1, ((self.cores or 1) - 1) // self.jobs_on_gpus)
 
     @property
     def report(self) -> list[str]:
-        """What the study is drawn into, and scores that were deleted since.
+        """The marker that the study is drawn, and scores that were deleted since.
 
         Snakemake takes what is drawn for up to date, whether or not that which it was drawn from is
-        still there.
+        still there. A marker without the table of all numbers is deleted: it is not true.
         """
         plan = self.plan
-        scores = [each.score for each in plan.combinations] if plan.marker.exists() else []
+        numbers, marker = plan.report_files
+        if not paths.exists(numbers):
+            with suppress(OSError):
+                marker.unlink(missing_ok=True)
+        scores = [each.score for each in plan.combinations] if paths.exists(marker) else []
         deleted = [spec for spec in scores if not plan.is_there(spec)]
-        return [*map(str, plan.report_files), *plan.files_of(deleted)]
+        return [str(marker), *plan.files_of(deleted), *self._comparisons.needed]
 
     @property
     def scores(self) -> list[str]:
-        """The scores of all combinations."""
-        return self.plan.files_of(each.score for each in self.plan.combinations)
+        """The scores of all combinations, and what must be known before they are shown."""
+        plan = self.plan
+        scores = plan.files_of(each.score for each in plan.combinations)
+        # What is drawn already need not be drawn again where a folder has moved.
+        needed = self._comparisons.needed
+        if needed and all(file.exists() for file in plan.report_files) and not plan.missing():
+            needed = []
+        return [*scores, *needed]
 
     @property
     def predictions(self) -> list[str]:
@@ -158,11 +203,13 @@ class Rules:
         nodes = self.plan.nodes.values()
         scores = (spec for spec in nodes if spec.when_frozen)
         read = {paths.folder(each): each for spec in scores for each in spec.reads()}
-        return self.plan.files_of(spec for spec in read.values() if not spec.when_frozen)
+        predictions = self.plan.files_of(spec for spec in read.values() if not spec.when_frozen)
+        return [*predictions, *self._comparisons.needed]
 
     def at(self, target: str) -> list[str]:
         """The files of all artifacts at a place, which may be given as a path."""
-        return self.plan.files_of(self.plan.at(self._relative(target)))
+        files = self.plan.files_of(self.plan.at(self._relative(target)))
+        return [*files, *self._comparisons.needed] if files else []
 
     def places(self, targets: Iterable[str]) -> list[str]:
         """Those of Snakemake's targets that are places, not rules; see :meth:`at`."""
@@ -172,10 +219,17 @@ class Rules:
         return target not in (*TARGETS, *STAGES) and bool(self.at(target))
 
     def refuse(self, targets: Iterable[str], forced: Iterable[str]) -> None:
-        """Raise PipelineError where what the command line asks for would mislead.
+        """Raise PipelineError where what Snakemake finds or is asked for would mislead it.
 
         A forced job would leave at once, and would hide from Snakemake what is missing after it.
+        What cannot be looked at would count as missing.
         """
+        self.plan.missing()
+        if {"{", "}"}.intersection(str(SCRIPTS)):
+            raise PipelineError(
+                f"{SCRIPTS.parents[1]}: Snakemake takes braces in the project's path for "
+                "wildcards; move or rename it"
+            )
         for target in targets:
             if target in STAGES and self.at(target):
                 raise PipelineError(
@@ -197,7 +251,7 @@ class Rules:
 
         Without a target it makes the first rule's.
         """
-        report = {*TARGETS[:-1], *map(str, self.plan.report_files)}
+        report = {*TARGETS[:-2], *map(str, self.plan.report_files)}
         wanted = {os.path.normpath(target) for target in targets} or report
         return bool(wanted & report) and self.plan.marker.exists()
 

@@ -8,8 +8,7 @@ from pipeline.running.job import Job
 
 def run(spec: specs.Infer, job: Job) -> None:
     """Predict the test set and store the logits with labels, ids and the network's size."""
-    origin = spec.model.trained.data
-    data = payloads.load_dataset(job.payload_path(origin), origin)
+    data = payloads.load_dataset(job.payload_path(spec.images), spec.images)
     model = payloads.load_model(job.payload_path(spec.model))
     parameters, macs = size(model)
     with payloads.writing_predictions(

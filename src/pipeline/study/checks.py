@@ -38,6 +38,7 @@ def validated(content: Mapping[str, Any]) -> dict[str, Any]:
         _refuse_infinite(str(key), value)
     for error in sorted(validator.iter_errors(found), key=lambda each: list(map(str, each.path))):
         raise PipelineError(_explain(error))
+    _check_metrics(found)
     return found
 
 
@@ -53,6 +54,24 @@ def _validator() -> "Validator":
     checked = extend(Draft202012Validator, type_checker=strict)  # type: ignore[no-untyped-call]
     validator: Validator = checked(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
     return validator
+
+
+def _check_metrics(content: Mapping[str, Any]) -> None:
+    """Refuse metrics to draw that are not scored, and the accuracy, which is always drawn."""
+    wanted = content.get("figures", {}).get("metrics", [])
+    if wanted:
+        # Most studies name none, and planning starts without numpy then.
+        from pipeline.metrics import catalogue
+
+        bins = content.get("score", {}).get("bins", catalogue.BINS)
+        known = [key for key in catalogue.keys(bins) if key != "accuracy"]
+        for metric in wanted:
+            if metric == "accuracy":
+                raise PipelineError("figures.metrics: the accuracy is shown beside each of them")
+            if metric not in known:
+                raise PipelineError(
+                    f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )
 
 
 def _refuse_infinite(where: str, value: Any) -> None:

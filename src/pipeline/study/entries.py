@@ -16,7 +16,7 @@ from pipeline.study.reading import expanded, number_of
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
 ARCHITECTURE_KEYS = ENTRY_KEYS | {"init"}
-DATASET_KEYS = ENTRY_KEYS | {"version", "path"}
+DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download", "decoder"}
 
@@ -90,6 +90,7 @@ def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
             settings["name"],
             label="" if label == settings["name"] else label,
             version=settings.get("version", 1),
+            test_version=settings.get("test_version", 1),
             options=tuple(option for option in options if option[0] not in ACCESS),
             access=tuple(
                 (key, expanded(f"{where}.path", settings[key]) if key == "path" else settings[key])
@@ -168,6 +169,9 @@ def _options(
         option: _checked(f"{where}.{option}", value, defaults[option])
         for option, value in sorted(options.items())
     }
+    for option, bound in registry.bounds(name).items():
+        if option in values and values[option] >= bound:
+            raise PipelineError(f"{where}.{option}: {values[option]!r} is not below {bound:g}")
     return tuple((name, value) for name, value in values.items() if value != defaults[name].default)
 
 
@@ -179,7 +183,7 @@ def _checked(where: str, value: Any, option: Option) -> Any:
     if isinstance(default, float) and type(value) is int:
         value = float(value)
     if isinstance(value, list):
-        value = tuple(value)
+        value = _checked_list(where, value, default)
     if default is not None and type(value) is not type(default):
         raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
     number = isinstance(default, int | float) and not isinstance(default, bool)
@@ -190,6 +194,21 @@ def _checked(where: str, value: Any, option: Option) -> Any:
             f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}"
         )
     return value
+
+
+def _checked_list(where: str, values: list[Any], default: Any) -> tuple[Any, ...]:
+    """A list's values in the types of the default's, where that is as long a tuple."""
+    if not isinstance(default, tuple) or not default:
+        return tuple(values)
+    if len(values) != len(default):
+        raise PipelineError(f"{where}: {values!r} has {len(values)} values, not {len(default)}")
+    found = []
+    for given, like in zip(map(number_of, values), default, strict=True):
+        value = float(given) if isinstance(like, float) and type(given) is int else given
+        if type(value) is not type(like):
+            raise PipelineError(f"{where}: {given!r} is not of type {type(like).__name__}")
+        found.append(value)
+    return tuple(found)
 
 
 def _init(

@@ -131,7 +131,7 @@ class Study:
                                 sparsity=sparsity,
                                 uncertainty=method.label,
                                 member=member,
-                                score=self._score(method, models),
+                                score=self._score(data, method, models),
                             )
 
     def _models(
@@ -153,6 +153,7 @@ class Study:
     def _train(
         self, data: specs.Data, architecture: entries.Entry, dropout: float, member: int
     ) -> specs.Train:
+        data = replace(data, test_version=1)  # networks do not see the test set
         spec = specs.Train(
             data, architecture.name, self.train, architecture.options, dropout, member, self.seed
         )
@@ -183,13 +184,18 @@ class Study:
         return pruned if trains else self._shared(specs.Finetune(pruned, self.finetune))
 
     def _score(
-        self, method: entries.Entry, models: tuple[specs.Train | specs.Prune | specs.Finetune, ...]
+        self,
+        data: specs.Data,
+        method: entries.Entry,
+        models: tuple[specs.Train | specs.Prune | specs.Finetune, ...],
     ) -> specs.Score:
         dropout = UNCERTAINTIES.constant(method.name, "MODELS") == "dropout"
         samples = self.mc_samples if dropout else 1
         seed = self.seed if dropout else 0
+        test_set = data if data.test_version > 1 else None
         predictions = tuple(
-            self._shared(specs.Infer(model, samples, seed, **self.infer)) for model in models
+            self._shared(specs.Infer(model, samples, seed, data=test_set, **self.infer))
+            for model in models
         )
         options = {name: value for name, value in self.score.items() if name != "members"}
         if "bins" in options:

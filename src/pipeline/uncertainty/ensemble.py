@@ -1,24 +1,18 @@
 """Ensemble of separately trained networks (Lakshminarayanan et al., 2017; paper, Eq. 6)."""
 
-from typing import Literal
+from typing import Annotated
 
-from pipeline.uncertainty import SCORES, Estimate, Logits, compare
+from pipeline.uncertainty import DEFINITIONS, Estimate, Logits, compare
 
+LABEL = "Deep ensemble"
 MODELS = "ensemble"
 
 
 def estimates(
     logits: Logits,
     *,
-    score: Literal[
-        "logit_variance",
-        "probability_variance",
-        "max_probability",
-        "entropy",
-        "mutual_information",
-        "msp",
-    ] = "logit_variance",
-    clip: float = 0.0,
+    score: Annotated[str, DEFINITIONS] = "logit_variance",
+    clip: Annotated[float, "below 0.5"] = 0.0,
 ) -> dict[str, Estimate]:
     """The members' variance and, beside it, the rest; see `pipeline.uncertainty.estimate`."""
-    return compare(logits, SCORES, score, clip=clip)
+    return compare(logits, tuple(DEFINITIONS), score, clip=clip)

@@ -50,3 +50,29 @@ def test_a_missing_folder_is_named_with_what_is_expected(tmp_path: Path, module:
         module.load(tmp_path / "nowhere")
     assert str(tmp_path / "nowhere") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_each_way_to_miss_it_is_told(tmp_path: Path) -> None:
+    """What is there, and what to do about it."""
+    lay_out(tmp_path, CIFAR10, 20)
+    folder = tmp_path / CIFAR10.base_folder
+
+    def said(path: Path) -> str:
+        with pytest.raises(PipelineError) as caught:
+            cifar10.load(path)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    wrong = said(tmp_path)
+    assert f"{folder / 'data_batch_1'} has another checksum; extract" in wrong
+    assert "download: true" in wrong
+    assert f"give its parent: `path: {tmp_path}`" in said(folder)
+    (folder / "data_batch_3").unlink()
+    (tmp_path / CIFAR10.filename).write_bytes(b"archive")
+    partial = said(tmp_path)
+    assert f"{folder} has 6 of 7 files, data_batch_3 missing; extract it again: tar" in partial
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
+    archive = tmp_path / CIFAR10.filename
+    assert f"{archive} is not extracted: tar -xzf {archive} -C {tmp_path}" in said(tmp_path)

@@ -122,10 +122,6 @@ def flatten_val(root: Path) -> None:
     shutil.copy(root / "train" / "class0" / "0.jpg", root / "val")
 
 
-def empty_file(root: Path) -> None:
-    (root / "train" / "class0" / "0.jpg").write_bytes(b"")
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -134,8 +130,7 @@ def empty_file(root: Path) -> None:
         (add_class, "val/class2: there is no such class in .*train"),
         (empty_class, "val/class1 holds no images"),
         (remove_val, "val: No such file or directory; expected `path:` to hold train/ and val/"),
-        (flatten_val, "val holds no folders, expected one a class"),
-        (empty_file, "train/class0/0.jpg is an empty file"),
+        (flatten_val, "val holds no folders, expected one for each class"),
     ],
 )
 def test_what_does_not_fit_is_named(
@@ -183,3 +178,72 @@ def test_imagenet_has_readable_names(tmp_path: Path) -> None:
 def test_another_folder_is_not_imagenet(tmp_path: Path, classes: list[str], message: str) -> None:
     with pytest.raises(PipelineError, match=f"^{tmp_path}/{message}"):
         imagenet.load(lay_out_imagenet(tmp_path, classes))
+
+
+def test_what_is_hidden_is_no_image_at_any_depth(make_folder: MakeFolder) -> None:
+    root = make_folder()
+    before = names(imagefolder.load(root))
+    folder = root / "train" / "class0"
+    for hidden in ("._0.jpg", ".ipynb_checkpoints/0-checkpoint.jpg", "more/.cache/deep/1.jpg"):
+        (folder / hidden).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "0.jpg", folder / hidden)
+    assert names(imagefolder.load(root)) == before
+
+
+def test_what_is_left_out_is_counted(
+    make_folder: MakeFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_folder()
+    for number, name in enumerate(("a.gif", "b.GIF", "c.avif", "d.jfif", "Thumbs")):
+        (root / ("train", "val")[number % 2] / "class0" / name).write_bytes(b"x")
+    imagefolder.load(root)
+    said = "left out: 2 .gif, 1 .avif, 1 .jfif, 1 without extension; images end in .jpg"
+    assert said in capsys.readouterr().out
+    for file in (root / "val" / "class1").iterdir():
+        file.rename(file.with_suffix(".gif"))
+    with pytest.raises(PipelineError, match=r"val/class1 holds no images, only \.gif$"):
+        imagefolder.load(root)
+
+
+def test_parts_may_have_other_names(make_folder: MakeFolder) -> None:
+    root = make_folder()
+    plain = imagefolder.load(root)
+    (root / "train").rename(root / "Training")
+    (root / "val").rename(root / "valid")
+    with pytest.raises(PipelineError, match=r"train: No such file.*`train:` and `test:`"):
+        imagefolder.load(root)
+    data = imagefolder.load(root, train="Training", test="valid/")
+    assert data.test.name(0) == "valid/class0/0.jpg"
+    assert data.train.labels.tolist() == plain.train.labels.tolist()
+    with pytest.raises(PipelineError, match="would be the training and the test set"):
+        imagefolder.load(root, train="valid", test="valid")
+    for name in ("", "..", "../other", str(root / "valid")):
+        with pytest.raises(PipelineError, match="is not a folder within `path:`"):
+            imagefolder.load(root, train="Training", test=name)
+
+
+def test_options_are_kept_with_the_list(tmp_path: Path, make_folder: MakeFolder) -> None:
+    root = make_folder()
+    options = {
+        "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6), "flip": False, "scale": (0.5, 1.0),
+        "orient": True,
+    }  # fmt: skip
+    payloads.save_dataset(tmp_path / "list", imagefolder.load(root, **options))  # type: ignore[arg-type]
+    found = payloads.load_dataset(
+        tmp_path / "list", Data("imagefolder", access=(("path", str(root)),))
+    )
+    assert {name: getattr(found, name) for name in options} == options
+    with pytest.raises(PipelineError, match=r"scale is \[0.5, 1.5\], not \[least, most\]"):
+        imagefolder.load(root, scale=(0.5, 1.5))
+
+
+def test_the_list_has_the_bytes_of_version_0_2(tmp_path: Path) -> None:
+    """The SHA-256 of what the released code wrote of the same folder."""
+    for part, count in (("train", 2), ("val", 1)):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                (tmp_path / part / name / f"{number}.png").write_bytes(name.encode() * (number + 1))
+    payloads.save_dataset(tmp_path / "list", imagefolder.load(tmp_path, crop_size=32))
+    digest = hashlib.sha256((tmp_path / "list").read_bytes()).hexdigest()
+    assert digest == ("d9d19fe8f1dfcf7724c38d3d5c3c6a413f763ad35f16d859f48ded4016b7f999")

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from made_up import scores
 
-from pipeline.report.results import Combination
+from pipeline.report.view import View
 
 PREDICTED = np.array([0.4, 0.3, 0.2, 0.1, 0.0])
 ORACLE = np.array([0.4, 0.2, 0.0, 0.0, 0.0])
@@ -14,9 +16,9 @@ RELIABILITY = np.array([[0.0, 0.0, 0], [0.3, 0.5, 20], [0.9, 0.8, 80]])
 
 
 @pytest.fixture
-def scored(tmp_path: Path) -> list[Combination]:
+def scored(tmp_path: Path) -> View:
     """The unpruned and one pruned network, by two methods; one of the four is missing."""
-    combinations = []
+    found = []
     for pruner, sparsity, uncertainty in [
         ("none", 0.0, "msp"),
         ("none", 0.0, "my_method"),
@@ -38,15 +40,14 @@ def scored(tmp_path: Path) -> list[Combination]:
                 "first/reliability": RELIABILITY,
             },
         )
-        combinations.append(
-            Combination(
+        found.append(
+            scores(
+                folder,
                 dataset="digits",
                 architecture="vgg19",
                 pruner=pruner,
                 sparsity=sparsity,
                 uncertainty=uncertainty,
-                scores=folder / "scores.json",
-                curves=folder / "curves.npz",
             )
         )
-    return combinations
+    return View(pd.DataFrame(), found).of("digits", "vgg19")

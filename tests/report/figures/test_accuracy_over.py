@@ -1,25 +1,32 @@
 """Figures 2 to 4, drawn from the paper's own tables."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from pipeline.report import results
-from pipeline.report.figures import accuracy_over
+from pipeline.report.figures.accuracy_over import draw
+from pipeline.report.paper import printed
+from pipeline.report.view import METRICS, View
 
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    return results.published()
+    return printed.published()
+
+
+def view(frame: pd.DataFrame, *names: str, metrics: Sequence[str] = METRICS) -> View:
+    return View(frame, metrics=metrics).of(*names)
 
 
 def markers(ax: Axes) -> list[Line2D]:
     return [line for line in ax.lines if line.get_marker() != "None"]
 
 
-def test_a_row_a_metric_and_a_column_a_method(frame: pd.DataFrame) -> None:
-    figure = accuracy_over.draw(frame, "cifar100", "resnet18")
+def test_each_metric_has_a_row_and_each_method_a_column(frame: pd.DataFrame) -> None:
+    figure = draw(view(frame, "cifar100", "resnet18"))
     assert len(figure.axes) == 6
     assert [ax.get_title() for ax in figure.axes[:3]] == ["MSP", "Deep ensemble", "MC dropout"]
     assert [ax.get_xlabel() for ax in figure.axes[2:4]] == [
@@ -29,7 +36,7 @@ def test_a_row_a_metric_and_a_column_a_method(frame: pd.DataFrame) -> None:
 
 
 def test_markers_stand_at_the_tables_numbers_and_grow(frame: pd.DataFrame) -> None:
-    ax = accuracy_over.draw(frame, "cifar100", "resnet18").axes[0]
+    ax = draw(view(frame, "cifar100", "resnet18")).axes[0]
     random = markers(ax)[:5]
     assert [line.get_xdata()[0] for line in random] == pytest.approx(
         [0.0319, 0.0357, 0.0372, 0.0434, 0.0555]
@@ -45,7 +52,7 @@ def test_markers_stand_at_the_tables_numbers_and_grow(frame: pd.DataFrame) -> No
 
 def test_hollow_markers_are_the_rows_at_chance(frame: pd.DataFrame) -> None:
     ause, ece = (
-        accuracy_over.draw(frame, "cifar100", "resnet18", [metric]).axes
+        draw(view(frame, "cifar100", "resnet18", metrics=[metric])).axes
         for metric in ("ause", "ece")
     )
     hollow = [sum(line.get_markerfacecolor() == "white" for line in markers(ax)) for ax in ause]
@@ -54,11 +61,11 @@ def test_hollow_markers_are_the_rows_at_chance(frame: pd.DataFrame) -> None:
 
 
 def test_a_collapsed_network_is_named_instead_of_squeezing_the_others(frame: pd.DataFrame) -> None:
-    ax = accuracy_over.draw(frame, "cifar100", "resnet18").axes[0]
+    ax = draw(view(frame, "cifar100", "resnet18")).axes[0]
     assert [text.get_text() for text in ax.texts] == ["outside: ResRep 0.8 (0.159, 12.1 %)"]
     assert ax.get_ylim()[0] > 60
     # On ImageNet MC dropout falls with four of five pruners: that is no exception.
-    ax = accuracy_over.draw(frame, "imagenet", "resnet18").axes[2]
+    ax = draw(view(frame, "imagenet", "resnet18")).axes[2]
     assert not ax.texts
     assert ax.get_ylim()[0] < 11.52
 
@@ -67,14 +74,14 @@ def test_networks_that_are_always_or_never_right_can_be_drawn(frame: pd.DataFram
     accuracies = (frame["metric"] == "accuracy") & (frame["dataset"] == "imagenet")
     for accuracy in (0.0, 1.0):
         extreme = frame.assign(value=frame["value"].mask(accuracies, accuracy))
-        ax = accuracy_over.draw(extreme, "imagenet", "resnet18").axes[0]
+        ax = draw(view(extreme, "imagenet", "resnet18")).axes[0]
         assert ax.get_ylim()[0] < 100 * accuracy < ax.get_ylim()[1]
 
 
 def test_one_method_and_many_pruners_work(frame: pd.DataFrame) -> None:
     msp = frame[frame["uncertainty"] == "msp"]
     many = pd.concat([msp.assign(pruner=msp["pruner"] + f"_{i}") for i in range(6)])
-    figure = accuracy_over.draw(many, "cifar100", "vgg19", ["ece"])
+    figure = draw(view(many, "cifar100", "vgg19", metrics=["ece"]))
     assert len(figure.axes) == 1
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"random_0", "resrep_5"} <= set(labels)
@@ -85,5 +92,5 @@ def test_one_method_and_many_pruners_work(frame: pd.DataFrame) -> None:
 
 def test_what_is_missing_is_not_drawn(frame: pd.DataFrame) -> None:
     gap = (frame["pruner"] == "random") & (frame["sparsity"] == 0.2)
-    ax = accuracy_over.draw(frame[~gap], "cifar100", "resnet18").axes[0]
+    ax = draw(view(frame[~gap], "cifar100", "resnet18")).axes[0]
     assert len(markers(ax)) == 24

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from pipeline.report.figures import reliability
-from pipeline.report.results import Combination
+from pipeline.report.view import View
 
 
-def test_dots_and_gaps_are_the_filled_bins(scored: list[Combination]) -> None:
+def test_dots_and_gaps_are_the_filled_bins(scored: View) -> None:
     ax = reliability.draw(scored).axes[0]
     gaps, dots = ax.collections
     assert np.asarray(dots.get_offsets()) == pytest.approx(np.array([[30, 50], [90, 80]]))

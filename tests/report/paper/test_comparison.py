@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import STUDY, study
+from made_up import STUDY, scores, study
 
-from pipeline.report import results
-from pipeline.report.paper import comparison
-from pipeline.stages.plot import draw_published, plot
+from pipeline.report.page import write as plot
+from pipeline.report.paper import beside, comparison
+from pipeline.report.paper.page import write as draw_published
+from pipeline.report.results import Scores
 
 
 def test_own_and_printed_values_side_by_side() -> None:
     frame = study([*STUDY, ("mine", 0.4, 0.5, 0.5)], 0.01, dataset="cifar100")
-    both = comparison.beside_published(frame)
+    both = beside.beside_published(frame)
     # The paper has the unpruned network and two pruners at both sparsities, but no pruner "mine".
     assert len(both) == 5 * 3
     row = both[(both["pruner"] == "l1") & (both["sparsity"] == 0.4) & (both["metric"] == "ause")]
@@ -53,7 +54,7 @@ def test_the_definition_nearest_to_the_papers_is_marked() -> None:
     ], ignore_index=True)  # fmt: skip
     for name, (_, ece) in definitions.items():
         frame.loc[(frame["definition"] == name) & (frame["metric"] == "ece"), "value"] = ece
-    both = comparison.beside_published_definitions(frame)
+    both = beside.beside_published_definitions(frame)
     # Table 2: 81.34 %, 1.898; Table 4: 1.199. At .8134 chance is -.8134 ln .8134 = .167993.
     table = comparison.definition_table(both)
     assert [row[:3] for row in table.rows] == 3 * [["CIFAR-100", "ResNet18", "Deep ensemble"]]
@@ -64,8 +65,8 @@ def test_the_definition_nearest_to_the_papers_is_marked() -> None:
     ]
     assert "published-definitions" in [each.name for each in comparison.tables(frame)]
     # Nothing is open of a method that has one definition, or of a network that the paper lacks.
-    assert comparison.beside_published_definitions(frame[frame["default"]]).empty
-    assert comparison.beside_published_definitions(frame.assign(dataset="digits")).empty
+    assert beside.beside_published_definitions(frame[frame["default"]]).empty
+    assert beside.beside_published_definitions(frame.assign(dataset="digits")).empty
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_the_page_has_what_there_is(dataset: str, names: list[str]) -> None:
     assert comparison.tables(study(STUDY[:1])) == []
 
 
-def scored(folder: Path, dataset: str, pruner: str, sparsity: float) -> results.Combination:
+def scored(folder: Path, dataset: str, pruner: str, sparsity: float) -> Scores:
     """A combination with its files."""
     here = folder / f"{dataset}-{pruner}-{sparsity}"
     here.mkdir()
@@ -97,10 +98,8 @@ def scored(folder: Path, dataset: str, pruner: str, sparsity: float) -> results.
     curves = {"predicted": np.linspace(0.3, 0, 51), "oracle": np.linspace(0.2, 0, 51)}
     curves["reliability"] = np.array([[0.5, 0.6, 100]])
     np.savez(here / "curves.npz", **{f"msp/{name}": curve for name, curve in curves.items()})
-    return results.Combination(
-        dataset=dataset, architecture="resnet18", pruner=pruner, sparsity=sparsity,
-        uncertainty="msp", scores=here / "scores.json", curves=here / "curves.npz",
-    )  # fmt: skip
+    axes = {"dataset": dataset, "architecture": "resnet18", "pruner": pruner}
+    return scores(here, **axes, sparsity=sparsity, uncertainty="msp")
 
 
 def test_a_study_is_drawn_beside_the_paper_where_that_has_it(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ import pytest
 from made_up import STUDY, Network, study
 
 from pipeline.errors import PipelineError
-from pipeline.metrics import Outcomes, bootstrap
-from pipeline.report import results
+from pipeline.metrics import Evaluation, bootstrap
+from pipeline.report.paper.beside import as_a_study
 from pipeline.report.paper.claims import CLAIMS, FALLS, RISES, STAYS, STEP, Claim
-from pipeline.report.paper.comparison import as_a_study
+from pipeline.report.paper.printed import published
 from pipeline.report.paper.verdicts import Count, Estimate, Judgement, judge
 from pipeline.report.results import Resamples
 
@@ -29,7 +29,7 @@ def counts(
 def resampled(
     networks: list[Network], ause: list[np.ndarray], uncertainty: str = "msp"
 ) -> Resamples:
-    """Resamples of the AUSE, one array a network."""
+    """Resamples of the AUSE, one array for each network."""
     return {
         ("digits", "resnet18", pruner, sparsity, uncertainty, 0): {"ause": each}
         for (pruner, sparsity, _, _), each in zip(networks, ause, strict=True)
@@ -91,7 +91,7 @@ def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
     rows: list[Network] = []
     for pruner, sparsity, errors in (("none", 0.0, wrong), ("l1", 0.4, more)):
         p = np.where(errors[:, None], [0.3, 0.7], [0.7, 0.3])
-        found = bootstrap(Outcomes.of(p, labels), resamples=400, seed=1)
+        found = bootstrap(Evaluation.of(p, labels), resamples=400, seed=1)
         draws["digits", "resnet18", pruner, sparsity, "msp", 0] = {"accuracy": found["accuracy"]}
         rows.append((pruner, sparsity, 1 - errors.mean(), 0.1))
     unpruned, pruned = (each["accuracy"] for each in draws.values())
@@ -167,7 +167,7 @@ def test_a_claim_is_worth_its_worst_metric_that_can_be_tested() -> None:
 @pytest.fixture(scope="module")
 def paper() -> list[Judgement]:
     """The paper's claims, put to its own tables."""
-    return judge(as_a_study(results.published()))
+    return judge(as_a_study(published()))
 
 
 def test_every_claim_can_be_tested_on_the_papers_tables(paper: list[Judgement]) -> None:

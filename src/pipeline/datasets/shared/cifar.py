@@ -1,5 +1,6 @@
 """What CIFAR-10 and CIFAR-100 share: torchvision's reader and the customary normalisation."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,12 @@ def read(reader: Any, path: Path | None, download: bool) -> Dataset:
     """
     name = reader.__name__
     root = path or Path("data")
-    expected = f"{root / reader.base_folder}, the folder of {name}'s python version"
     try:
         train, test = (reader(root, train=part, download=download) for part in (True, False))
     except OSError as error:
         raise PipelineError(f"{name} could not be downloaded to {root}: {error}") from None
     except RuntimeError:
-        raise PipelineError(
-            f"{name} is not in {root}: expected {expected}; give its parent folder as `path:`, "
-            "or set `download: true`"
-        ) from None
+        raise PipelineError(f"{name} is not in {root}: {_reason(reader, root)}") from None
     return Dataset(
         train=_image_set(train, first_id=0),
         test=_image_set(test, first_id=len(train)),
@@ -38,6 +35,39 @@ def read(reader: Any, path: Path | None, download: bool) -> Dataset:
         flip=True,
         source=f"{name} {reader.tgz_md5}",
     )
+
+
+def _reason(reader: Any, root: Path) -> str:
+    """Why a folder does not hold a data set, and what to do about it."""
+    folder, archive = root / reader.base_folder, root / reader.filename
+    wanted = {
+        **dict(reader.train_list),
+        **dict(reader.test_list),
+        reader.meta["filename"]: reader.meta["md5"],
+    }
+    extract = f"extract it again: tar -xzf {archive} -C {root}"
+    if not archive.is_file():
+        extract = f"extract {reader.filename} again into {root}, or set `download: true`"
+    if folder.is_dir():
+        lacking = [name for name in wanted if not (folder / name).is_file()]
+        if lacking:
+            found = f"{len(wanted) - len(lacking)} of {len(wanted)} files"
+            return f"{folder} has {found}, {', '.join(lacking[:3])} missing; {extract}"
+        damaged = [name for name, md5 in wanted.items() if _md5(folder / name) != md5]
+        return f"{folder / damaged[0] if damaged else folder} has another checksum; {extract}"
+    if any((root / name).is_file() for name in wanted):
+        return f"that is the folder with the files; give its parent: `path: {root.parent}`"
+    if archive.is_file():
+        return f"{archive} is not extracted: tar -xzf {archive} -C {root}"
+    return (
+        f"expected {folder}, the folder of its python version; give its parent folder as `path:`, "
+        "or set `download: true`"
+    )
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _image_set(part: Any, first_id: int) -> ImageSet:

@@ -20,7 +20,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,8 @@ from pipeline.pruning.resrep.rows import count, row_norms, rows_below
 from pipeline.pruning.resrep.targets import Target, mac_counter, of_channels, of_operations
 from pipeline.registry import PRUNERS
 
+LABEL = "ResRep"
+
 log = logging.getLogger(__name__)
 
 
@@ -60,7 +62,7 @@ def prune_in_training(
     cut: Literal["threshold", "masked"] = "threshold",
     schedule: Literal["official", "reach"] = "official",
     lasso: float = 1e-4,
-    compactor_momentum: float = 0.99,
+    compactor_momentum: Annotated[float, "below 1"] = 0.99,
     warmup_epochs: float = 5.0,
     interval: int = 200,
     rows_per_step: int = 4,

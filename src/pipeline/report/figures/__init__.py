@@ -1,7 +1,16 @@
-"""Figures of a study: a module a family, whose `draw` returns a matplotlib Figure.
+"""Figures of a study: one file each.
 
-    >>> figure = accuracy_over.draw(results.published(), "cifar100", "resnet18")
-    >>> style.save(figure, folder / "cifar100-resnet18-accuracy-over-metrics")
+A new figure is a module of this folder with a function from a `View` to names and matplotlib
+figures, made for each study, data set or network (see `entries`):
 
-No module keeps state in pyplot, so a figure is garbage as soon as it is saved.
+    EACH = "network"
+    ORDER = 90
+
+    def figures(view):
+        yield "mine", draw(view)
+
+What figures share is in `style` and `panels`. No module keeps state in pyplot, so a figure is
+garbage as soon as it is saved.
 """
+
+FINDS = "figures"

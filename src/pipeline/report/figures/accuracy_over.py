@@ -1,86 +1,103 @@
 """Accuracy over a metric, in the form of the paper's Figures 2 to 4.
 
-A row of panels a metric, a column an uncertainty method; a line joins the sparsities of a pruner,
-from the unpruned network on, and markers grow with the sparsity.
+There is one row of panels for each metric and one column for each uncertainty method. A line joins
+the sparsities of a pruner, from the unpruned network on, and markers grow with the sparsity.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from pipeline.report.figures import style
-from pipeline.report.results import display, shown
+from pipeline.report import panels, style
+from pipeline.report.names import display
+from pipeline.report.view import View
+
+EACH = "network"
+ORDER = 10
+
+
+def figures(view: View) -> Iterator[tuple[str, Figure]]:
+    """One figure for each data set and architecture."""
+    yield "accuracy-over-metrics", draw(view)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The colour and the marker of each pruner."""
+
+    colours: Mapping[str, str]
+    markers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> "Looks":
+        """Those of a whole study."""
+        return cls(
+            style.looks(frame, "pruner", style.COLOURS), style.looks(frame, "pruner", style.MARKERS)
+        )
 
 
 @style.styled
-def draw(
-    frame: pd.DataFrame,
-    dataset: str,
-    architecture: str,
-    metrics: Sequence[str] = ("ause", "ece"),
-) -> Figure:
-    """Draw one data set and architecture of a tidy frame."""
-    colours = style.looks(frame, "pruner", style.COLOURS)
-    markers = style.looks(frame, "pruner", style.MARKERS)
-    points = shown(frame)
-    points = points[(points["dataset"] == dataset) & (points["architecture"] == architecture)]
+def draw(view: View) -> Figure:
+    """Draw one data set and architecture."""
+    looks, points = Looks.of(view.frame), view.points
     uncertainties = list(points["uncertainty"].unique())
-    pruners = list(points["pruner"].unique())
-    sparsities = sorted(points["sparsity"].unique())
-
-    legend = [style.heading("Pruner")]
-    legend += [
-        style.entry(display(name), color=colours[name], marker=markers[name]) for name in pruners
-    ]
-    legend += [style.entry("unpruned", color="black", marker="o", linestyle="none")]
-    legend += [style.heading("Sparsity")]
-    legend += [
-        style.entry(f"{s:g}", color="grey", marker="o", linestyle="none", markersize=_size(s))
-        for s in sparsities
-    ]
-    if "ause" in metrics:
-        legend += [
-            style.heading("Ranking"),
-            style.entry("better than chance", color="grey", marker="o", linestyle="none"),
-            style.entry(
-                "no better than chance",
-                color="grey",
-                marker="o",
-                linestyle="none",
-                markerfacecolor="white",
-            ),
-            style.entry("chance", color=style.GREY, linestyle=":"),
-        ]
-
-    over = " and ".join(map(display, metrics))
-    figure, axes = style.panels(
-        len(metrics),
+    over = " and ".join(display(metric, "metric") for metric in view.metrics)
+    figure, axes = panels.panels(
+        len(view.metrics),
         len(uncertainties),
-        f"{display(dataset)}, {display(architecture)}: accuracy over {over}",
-        legend=legend,
+        f"{view.title}: accuracy over {over}",
+        legend=_legend(view, looks),
         width=2.6,
         height=2.3,
         gap=0.95,
     )
-    for metric, row in zip(metrics, axes, strict=True):
+    for metric, row in zip(view.metrics, axes, strict=True):
         for uncertainty, ax in zip(uncertainties, row, strict=True):
             here = points[points["uncertainty"] == uncertainty].dropna(subset=["accuracy", metric])
-            inside = style.near(here["accuracy"]) & style.near(here[metric])
-            _lines(ax, here, metric, colours, markers)
-            ax.set_xlim(style.limits(here[metric][inside]))
-            ax.set_ylim(style.limits(100 * here["accuracy"][inside]))
-            if metric == "ause":
-                _chance(ax, here)
-            far = [_about(point, metric) for point in here[~inside].to_dict("records")]
-            style.title(ax, display(uncertainty), style.outside(far))
-            ax.set_xlabel(style.label(metric))
-            ax.locator_params(axis="x", nbins=5)
+            _panel(ax, here, metric, looks, display(uncertainty, "uncertainty"))
         row[0].set_ylabel("Accuracy (%)")
     return figure
+
+
+def _legend(view: View, looks: Looks) -> list[Line2D]:
+    points, dot = view.points, {"marker": "o", "linestyle": "none"}
+    entries = [panels.heading("Pruner")]
+    for name in points["pruner"].unique():
+        look = {"color": looks.colours[name], "marker": looks.markers[name]}
+        entries += [panels.entry(display(name, "pruner"), **look)]
+    entries += [panels.entry("unpruned", color="black", **dot), panels.heading("Sparsity")]
+    for sparsity in sorted(points["sparsity"].unique()):
+        size = _size(sparsity)
+        entries += [panels.entry(f"{sparsity:g}", color="grey", markersize=size, **dot)]
+    if "ause" in view.metrics:
+        hollow = {"color": "grey", "markerfacecolor": "white"} | dot
+        entries += [
+            panels.heading("Ranking"),
+            panels.entry("better than chance", color="grey", **dot),
+            panels.entry("no better than chance", **hollow),
+            panels.entry("chance", color=style.GREY, linestyle=":"),
+        ]
+    return entries
+
+
+def _panel(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks, name: str) -> None:
+    """One metric of one uncertainty method."""
+    inside = panels.near(points["accuracy"]) & panels.near(points[metric])
+    _lines(ax, points, metric, looks)
+    ax.set_xlim(panels.limits(points[metric][inside]))
+    ax.set_ylim(panels.limits(100 * points["accuracy"][inside]))
+    if metric == "ause":
+        _chance(ax, points)
+    far = [_about(point, metric) for point in points[~inside].to_dict("records")]
+    panels.title(ax, name, panels.outside(far))
+    ax.set_xlabel(style.label(metric))
+    ax.locator_params(axis="x", nbins=5)
 
 
 def _chance(ax: Axes, points: pd.DataFrame) -> None:
@@ -103,11 +120,10 @@ def _perfect(accuracy: np.ndarray) -> np.ndarray:
     return level
 
 
-def _lines(
-    ax: Axes, points: pd.DataFrame, metric: str, colours: dict[str, str], markers: dict[str, str]
-) -> None:
+def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
+    """One line for each pruner, and one marker for each of its networks."""
     for pruner, line in points.groupby("pruner", sort=False):
-        colour = colours[str(pruner)]
+        colour = looks.colours[str(pruner)]
         ax.plot(line[metric], 100 * line["accuracy"], color=colour, alpha=0.8, zorder=2)
         for point in line.to_dict("records"):
             unpruned = point["sparsity"] == 0
@@ -116,7 +132,7 @@ def _lines(
             ax.plot(
                 point[metric],
                 100 * point["accuracy"],
-                marker="o" if unpruned else markers[str(pruner)],
+                marker="o" if unpruned else looks.markers[str(pruner)],
                 markersize=_size(point["sparsity"]),
                 color=own,
                 markerfacecolor="white" if chance else own,
@@ -126,7 +142,7 @@ def _lines(
 
 def _about(point: dict[Hashable, Any], metric: str) -> str:
     at = f"{point[metric]:.3g}, {100 * point['accuracy']:.3g} %"
-    return f"{display(point['pruner'])} {point['sparsity']:g} ({at})"
+    return f"{display(point['pruner'], 'pruner')} {point['sparsity']:g} ({at})"
 
 
 def _size(sparsity: float) -> float:

@@ -4,37 +4,46 @@ Each bin's accuracy over its mean confidence; the vertical lines are the gaps wh
 by the images of the bin, is the ECE.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.figures import style
-from pipeline.report.results import Combination, Curves, display, read_curves
+from pipeline.report import panels, style
+from pipeline.report.names import display
+from pipeline.report.results import Curves, read_curves
+from pipeline.report.view import View
+
+EACH = "network"
+ORDER = 30
+
+
+def figures(view: View) -> Iterator[tuple[str, Figure]]:
+    """One figure for each data set and architecture whose curves are there."""
+    if panels.examples(view):
+        yield "reliability", draw(view)
 
 
 @style.styled
-def draw(combinations: Sequence[Combination]) -> Figure:
-    """Draw combinations of one data set and architecture.
-
-    A row of panels a pruner and sparsity, a column an uncertainty method.
-    """
+def draw(view: View) -> Figure:
+    """Draw the `panels.examples` of one data set and architecture."""
     dots: dict[str, Any] = {"color": style.BLUE, "marker": "o", "linestyle": "none"}
     legend = [
-        style.entry("perfectly calibrated", color=style.GREY, linestyle="--"),
-        style.entry("gap", color=style.VERMILLION),
-        style.heading("Images of the bin"),
+        panels.entry("perfectly calibrated", color=style.GREY, linestyle="--"),
+        panels.entry("gap", color=style.VERMILLION),
+        panels.heading("Images of the bin"),
         *(
-            style.entry(f"{100 * share:g} %", markersize=_area(share) ** 0.5, **dots)
+            panels.entry(f"{100 * share:g} %", markersize=_area(share) ** 0.5, **dots)
             for share in (0.01, 0.1, 0.5)
         ),
     ]
-    figure, axes = style.combination_panels(combinations, "reliability", "accuracy (%)", legend)
-    for combination, ax in axes:
-        curves = read_curves(combination)
+    figure, axes = panels.combination_panels(view, "reliability", "accuracy (%)", legend)
+    for scores, ax in axes:
+        curves = read_curves(scores)
         _panel(ax, curves)
-        style.title(ax, display(combination.uncertainty), f"ECE {curves.metrics['ece']:.4f}")
+        name = display(scores.combination.uncertainty, "uncertainty")
+        panels.title(ax, name, f"ECE {curves.metrics['ece']:.4f}")
     return figure
 
 

@@ -5,40 +5,47 @@ uncertainty, by the oracle, and in a random order. The AUSE is the area under th
 first two, the sparsification error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline.report.figures import style
-from pipeline.report.results import Combination, Curves, display, read_curves
+from pipeline.report import panels, style
+from pipeline.report.names import display
+from pipeline.report.results import Curves, read_curves
+from pipeline.report.view import View
+
+EACH = "network"
+ORDER = 20
+
+
+def figures(view: View) -> Iterator[tuple[str, Figure]]:
+    """One figure for each data set and architecture whose curves are there."""
+    if panels.examples(view):
+        yield "sparsification", draw(view)
 
 
 @style.styled
-def draw(combinations: Sequence[Combination]) -> Figure:
-    """Draw combinations of one data set and architecture.
-
-    A row of panels a pruner and sparsity, a column an uncertainty method.
-    """
+def draw(view: View) -> Figure:
+    """Draw the `panels.examples` of one data set and architecture."""
     legend = [
-        style.entry("predicted uncertainty", color=style.GREEN),
-        style.entry("oracle", color=style.BLUE),
-        style.entry("random order", color=style.GREY, linestyle="--"),
-        style.entry("sparsification error", color=style.VERMILLION, linewidth=3.5, alpha=0.6),
-        style.entry("its area: the AUSE", color=style.VERMILLION, alpha=0.2, linewidth=8),
+        panels.entry("predicted uncertainty", color=style.GREEN),
+        panels.entry("oracle", color=style.BLUE),
+        panels.entry("random order", color=style.GREY, linestyle="--"),
+        panels.entry("sparsification error", color=style.VERMILLION, linewidth=3.5, alpha=0.6),
+        panels.entry("its area: the AUSE", color=style.VERMILLION, alpha=0.2, linewidth=8),
     ]
-    figure, axes = style.combination_panels(
-        combinations, "sparsification", "error of the kept images (%)", legend
+    figure, axes = panels.combination_panels(
+        view, "sparsification", "error of the kept images (%)", legend
     )
-    for combination, ax in axes:
-        curves = read_curves(combination)
+    for scores, ax in axes:
+        curves = read_curves(scores)
         _panel(ax, curves)
         ratio = curves.metrics["ause_over_random"]
         note = "" if np.isnan(ratio) else f" = {ratio:.2f} × random order"
-        style.title(
-            ax, display(combination.uncertainty), f"AUSE {curves.metrics['ause']:.4f}{note}"
-        )
+        name = display(scores.combination.uncertainty, "uncertainty")
+        panels.title(ax, name, f"AUSE {curves.metrics['ause']:.4f}{note}")
     return figure
 
 

@@ -1,10 +1,10 @@
 """What the paper says, held against a study's numbers.
 
-    >>> found = tables(results.tidy(combinations), results.read_resamples(combinations))
+    >>> found = tables(results.tidy(scores), results.read_resamples(scores))
     >>> report(found)
 
-The paper's claims can be put to any study (see `verdicts`); its values stand beside those
-of the networks that it has, too.
+The paper's claims can be put to any study (see `verdicts`). Its values stand beside those of the
+networks that both have (see `beside`).
 """
 
 from collections.abc import Hashable, Sequence
@@ -13,13 +13,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics import closed_form_random_level
-from pipeline.report.paper.verdicts import KEYS, METRICS, NETWORK, NOT_TESTABLE, Judgement, judge
-from pipeline.report.results import UNPRUNED, Resamples, display, published
-from pipeline.report.tables import MISSING, Table, stem
-
-# How the paper may have meant the variance over networks or passes (Eq. 6).
-VARIANCES = ("logit_variance", "probability_variance")
+from pipeline.report.names import display
+from pipeline.report.paper.beside import (
+    METRICS,
+    NETWORK,
+    as_a_study,
+    beside_published,
+    beside_published_definitions,
+)
+from pipeline.report.paper.printed import published
+from pipeline.report.paper.verdicts import NOT_TESTABLE, Judgement, judge
+from pipeline.report.results import Resamples
+from pipeline.report.table import MISSING, Table, number
+from pipeline.report.view import stem
 
 READING_CLAIMS = """## The paper's claims
 
@@ -28,9 +34,10 @@ neighbouring sparsities, and its verdict counts the pairs that do as claimed. Wh
 CIFAR-100 is asked of any data set but ImageNet. Of the pairs that are not *open*, at least nine in
 ten do as claimed where a claim is *supported*, and at most half where it is *contradicted*; between
 these it is *mixed*, and *undecided* where most pairs are open. Two networks are *alike* where they
-differ by less than pruning has changed the first of them. A claim about several metrics is worth
-its worst. The paper prints no intervals, and one training of each network: in its tables only equal
-values are open, and whether a difference is more than chance cannot be told."""
+differ by less than pruning has changed the first of them. Where a claim is about
+several metrics, its verdict is the worst of theirs. The paper prints no intervals, and one training
+of each network: in its tables only equal values are open, and whether a difference is more than
+chance cannot be told."""
 
 PAIRING = """A pair is open where the 95 % interval of its difference holds 0. The comparison is
 paired: both networks are judged on the same resamples of the test images, and the interval is that
@@ -45,48 +52,6 @@ What the verdicts cannot say:
 - How sure a verdict is. Of pairs without any difference one in twenty is decided by chance, and
   pairs share networks, so their number is no measure of significance.
 - Anything about other networks, recipes and data sets than this study's."""
-
-
-def beside_published(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for each combination and metric that the paper prints as well.
-
-    The columns are dataset, architecture, pruner, sparsity, uncertainty, metric, value, low, high,
-    parameters, published, published_parameters and difference (own minus printed).
-    """
-    keys = [*KEYS, "metric"]
-    own = frame[frame["default"] & (frame["member"] == 0) & frame["metric"].isin(METRICS)]
-    printed = as_a_study(published()).rename(
-        columns={"value": "published", "parameters": "published_parameters"}
-    )
-    both = own[[*keys, "value", "low", "high", "parameters"]].merge(
-        printed[[*keys, "published", "published_parameters"]], on=keys
-    )
-    return both.assign(difference=both["value"] - both["published"])
-
-
-def as_a_study(printed: pd.DataFrame) -> pd.DataFrame:
-    """The paper's tables with each unpruned network once, as a study's frame has it."""
-    pruner = printed["pruner"].where(printed["sparsity"] > 0, UNPRUNED)
-    return printed.assign(pruner=pruner).drop_duplicates([*KEYS, "metric"], ignore_index=True)
-
-
-def beside_published_definitions(frame: pd.DataFrame) -> pd.DataFrame:
-    """Both variances' values for an unpruned network that the paper has, one row a definition.
-
-    The columns are dataset, architecture, uncertainty, definition, accuracy, ause, ece, and
-    ``ause_over_random`` by the closed form −(1 − e)·ln(1 − e) of a random order's AUSE at the error
-    rate e, which is all that can be had of printed rows; then the paper's, as ``published_...``.
-    Left out is what was not scored by both.
-    """
-    keys = [*NETWORK, "uncertainty"]
-    unpruned = frame[(frame["sparsity"] == 0) & (frame["member"] == 0)]
-    own = _wide(unpruned[unpruned["definition"].isin(VARIANCES)], [*keys, "definition"])
-    own = own[own.groupby(keys)["definition"].transform("size") == len(VARIANCES)]
-    printed = as_a_study(published())
-    printed = _wide(printed[printed["sparsity"] == 0], keys)
-    both = own.merge(printed, on=keys, suffixes=("", "_published"))
-    both.columns = both.columns.str.replace(r"(.*)_published$", r"published_\1", regex=True)
-    return both
 
 
 def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Table]:
@@ -104,7 +69,7 @@ def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Tabl
 
 
 def report(found: Sequence[Table]) -> str:
-    """The tables of :func:`tables` on a page, after what is to be known of them."""
+    """The tables of :func:`tables` on a page, after how to read them."""
     parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
     return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
 
@@ -158,15 +123,15 @@ def definition_table(both: pd.DataFrame) -> Table:
         nearer = {m: (group[m] - group[f"published_{m}"]).abs().idxmin() for m in shown}
         accuracy = group[["published_accuracy", "accuracy"]].iloc[0]
         paper = [_cell(group[f"published_{metric}"].iloc[0]) for metric in shown]
-        rows.append([*map(_display, names), "the paper's", _cell(accuracy.iloc[0]), *paper])
+        rows.append([*_names(keys, names), "the paper's", _cell(accuracy.iloc[0]), *paper])
         for index, record in group.iterrows():
             own = [
                 _cell(record[metric]) + (" (nearer)" if nearer[metric] == index else "")
                 for metric in shown
             ]
-            definition = _display(record["definition"])
-            rows.append([*map(_display, names), definition, _cell(accuracy.iloc[1]), *own])
-    header = [*map(str.capitalize, keys), "Definition", *map(display, ("accuracy", *shown))]
+            definition = display(record["definition"], "definition")
+            rows.append([*_names(keys, names), definition, _cell(accuracy.iloc[1]), *own])
+    header = [*map(str.capitalize, keys), "Definition", *map(_metric, ("accuracy", *shown))]
     caption = (
         "Is the paper's uncertainty the variance of logits or of probabilities? It does not say. "
         "Here are its unpruned networks and this study's, with the nearer value marked. Both AUSE "
@@ -191,12 +156,12 @@ def rank_table(both: pd.DataFrame) -> Table:
     rows = []
     for names, group in wide.groupby(keys[:-1], sort=False):
         by_metric = group.set_index("metric").reindex(list(METRICS))
-        row = [*map(_display, names), str(group["networks"].max())]
+        row = [*_names(keys, names), str(group["networks"].max())]
         for column in ("correlation", "pruners_correlation"):
             row += [_cell(value, 2) for value in by_metric[column]]
         rows.append(row)
-    header = [*map(str.capitalize, keys[:-1]), "Networks", *map(display, METRICS)]
-    header += [f"{display(metric)}, pruners" for metric in METRICS]
+    header = [*map(str.capitalize, keys[:-1]), "Networks", *map(_metric, METRICS)]
+    header += [f"{_metric(metric)}, pruners" for metric in METRICS]
     caption = (
         "Spearman's rank correlation of own and printed values: first over all pruners and "
         "sparsities, where it is high if sparsity costs something in both; then of the pruners at "
@@ -212,31 +177,22 @@ def value_table(both: pd.DataFrame) -> Table:
     labels = ["pruner", "uncertainty", "sparsity"]
     rows = []
     for (pruner, uncertainty, sparsity), group in both.groupby(labels, sort=False):
-        row = [_display(pruner), _display(uncertainty), f"{sparsity:g}"]
+        row = [*_names(labels, (pruner, uncertainty)), f"{sparsity:g}"]
         for metric in METRICS:
             row += _cells(group[group["metric"] == metric].iloc[0])
         rows.append(row)
     header = list(map(str.capitalize, labels))
     for metric in METRICS:
-        header += [display(metric), "Paper"]
+        header += [_metric(metric), "Paper"]
     own, printed = (both[column].max() for column in ("parameters", "published_parameters"))
     known = "" if np.isnan(printed) else f", {printed / 1e6:.2f} million in the paper"
+    network = ", ".join(_names(NETWORK, (dataset, architecture)))
     caption = (
-        f"{display(dataset)}, {display(architecture)}: own values with 95 % intervals, then the "
+        f"{network}: own values with 95 % intervals, then the "
         "paper's with own minus paper's, and a * where the paper's lies outside the interval. The "
         f"unpruned network has {own / 1e6:.2f} million parameters here{known}."
     )
     return Table(stem(dataset, architecture, "published"), caption, header, rows, both, labels=3)
-
-
-def _wide(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Accuracy, AUSE, ECE and how the AUSE stands to a random order's, one row a network."""
-    rows = frame[frame["metric"].isin(METRICS)]
-    wide = rows.pivot(index=keys, columns="metric", values="value").reindex(columns=list(METRICS))
-    # Pivoting sorts the names; this puts them back in their order.
-    wide = wide.loc[rows.set_index(keys).index.unique()].reset_index()
-    level = wide["accuracy"].map(lambda accuracy: closed_form_random_level(1 - accuracy))
-    return wide.assign(ause_over_random=wide["ause"] / level.replace(0, np.nan))
 
 
 def _correlation(ranks: pd.DataFrame) -> float:
@@ -246,12 +202,16 @@ def _correlation(ranks: pd.DataFrame) -> float:
     return float(one @ other / scale) if scale > 0 else np.nan
 
 
-def _display(name: Hashable) -> str:
-    return display(str(name))
+def _names(columns: Sequence[str], names: Sequence[Hashable]) -> list[str]:
+    return [display(str(name), column) for column, name in zip(columns, names, strict=False)]
+
+
+def _metric(name: str) -> str:
+    return display(name, "metric")
 
 
 def _cell(value: float, decimals: int = 4) -> str:
-    return MISSING if np.isnan(value) else f"{value:.{decimals}f}"
+    return number(value, decimals)
 
 
 def _cells(row: "pd.Series[Any]") -> list[str]:

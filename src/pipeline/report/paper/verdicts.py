@@ -1,6 +1,6 @@
 """Whether a study's numbers bear out the paper's claims.
 
-    >>> frame, resamples = results.tidy(combinations), results.read_resamples(combinations)
+    >>> frame, resamples = results.tidy(scores), results.read_resamples(scores)
     >>> for judgement in judge(frame, resamples): print(judgement.claim.text, judgement.verdict)
 
 A verdict counts pairs of networks (see `claims`). Two networks are compared in pairs
@@ -17,13 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
-from pipeline.report import results
+from pipeline.report.names import UNPRUNED, display
+from pipeline.report.paper.beside import METRICS, NETWORK
 from pipeline.report.paper.claims import CLAIMS, Claim
-from pipeline.report.results import UNPRUNED, Resamples, display, scored, shown
-
-METRICS = ("accuracy", "ause", "ece")
-KEYS = [key for key in results.KEYS if key != "member"]
-NETWORK = ["dataset", "architecture"]
+from pipeline.report.results import KEYS, SHOWN, Resamples, shown, wide
+from pipeline.study import REPEATS
 
 NOT_TESTABLE = "not testable here"
 VERDICTS = ("supported", "undecided", "mixed", "contradicted")
@@ -45,11 +43,11 @@ class Estimate:
     def of(
         cls, networks: pd.DataFrame, metric: str, resamples: Mapping[tuple[Any, ...], Any]
     ) -> "Estimate":
-        """A metric of every network, of member 0."""
+        """A metric of every network that is shown, such as member 0 of several."""
         value = networks[metric].to_numpy(dtype=float)
         found = [
-            resamples.get((*names, 0), {}).get(metric)
-            for names in networks[KEYS].itertuples(index=False, name=None)
+            resamples.get(names, {}).get(metric)
+            for names in networks.assign(**REPEATS)[KEYS].itertuples(index=False, name=None)
         ]
         count = max((len(each) for each in found if each is not None), default=1)
         resampled = np.repeat(value[:, None], count, axis=1)
@@ -89,18 +87,18 @@ class Networks:
     estimates: dict[str, Estimate]
 
     @classmethod
-    def of(cls, wide: pd.DataFrame, resamples: Resamples) -> "Networks":
-        """The networks of :func:`scored` or :func:`shown`."""
+    def of(cls, networks: pd.DataFrame, resamples: Resamples) -> "Networks":
+        """The networks of `results.wide` or `results.shown`."""
         group = [*NETWORK, "uncertainty"]
         # The place of each row's unpruned network, which `shown` has under every pruner's name.
-        origins = wide.reset_index(drop=True).reset_index(names="origin")
+        origins = networks.reset_index(drop=True).reset_index(names="origin")
         origins = origins[origins["sparsity"] == 0].drop_duplicates(group)
-        origin = wide[group].merge(origins[[*group, "origin"]], on=group, how="left")["origin"]
+        origin = networks[group].merge(origins[[*group, "origin"]], on=group, how="left")["origin"]
         if origin.isna().any():
-            names = " ".join(wide.loc[origin.isna().to_numpy(), group].iloc[0])
+            names = " ".join(networks.loc[origin.isna().to_numpy(), group].iloc[0])
             raise PipelineError(f"there is no unpruned network of {names} to compare with")
         # It was resampled once, under the name that it has there.
-        named = wide.assign(pruner=wide["pruner"].where(wide["sparsity"] > 0, UNPRUNED))
+        named = networks.assign(pruner=networks["pruner"].where(networks["sparsity"] > 0, UNPRUNED))
 
         estimates = {"parameters": Estimate.of(named, "parameters", {})}
         for metric in METRICS:
@@ -111,13 +109,13 @@ class Networks:
                 f"{metric}_change": abs(after - before),
                 f"{metric}_ratio": abs(after.log() - before.log()),
             }
-        step = wide.groupby(NETWORK)["sparsity"].rank("dense") - 1
-        frame = wide[[*KEYS, *METRICS]].assign(step=step, row=np.arange(len(wide)))
+        step = networks.groupby(NETWORK)["sparsity"].rank("dense") - 1
+        frame = networks[[*SHOWN, *METRICS]].assign(step=step, row=np.arange(len(networks)))
         return cls(frame, estimates)
 
     def pairs(self, claim: Claim) -> pd.DataFrame:
         """The pairs of networks that a claim speaks of, one a row."""
-        same = [key for key in KEYS if key not in claim.between.split()]
+        same = [key for key in SHOWN if key not in claim.between.split()]
         found = self.frame.merge(self.frame, on=same, suffixes=("_a", "_b"))
         return found.query(" and ".join(f"({each})" for each in claim.where), engine="python")
 
@@ -179,7 +177,7 @@ class Judgement:
         known = {metric: each for metric, each in self.counts.items() if each.pairs}
         if len(self.counts) == 1:
             return "".join(map(str, known.values()))
-        return "; ".join(f"{display(metric)} {each}" for metric, each in known.items())
+        return "; ".join(f"{display(metric, 'metric')} {each}" for metric, each in known.items())
 
 
 def judge(
@@ -188,7 +186,7 @@ def judge(
     """Put claims to a tidy frame; without resamples every difference counts."""
     # Every pruner begins at the unpruned network; elsewhere that is a network like another.
     each_pruner = Networks.of(shown(frame), resamples or {})
-    once = Networks.of(scored(frame), resamples or {})
+    once = Networks.of(wide(frame), resamples or {})
     judgements = []
     for claim in claims:
         networks = each_pruner if claim.between == "sparsity" else once

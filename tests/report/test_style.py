@@ -7,19 +7,21 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.errors import PipelineError
-from pipeline.report import results
-from pipeline.report.figures import accuracy_over, style
+from pipeline.report import panels, style
+from pipeline.report.figures import accuracy_over
+from pipeline.report.paper import printed
+from pipeline.report.view import View
 
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    return results.published()
+    return printed.published()
 
 
 def test_equal_figures_give_equal_bytes(frame: pd.DataFrame, tmp_path: Path) -> None:
     formats = ["svg", "png", "pdf"]
     for folder in ("a", "b"):
-        figure = accuracy_over.draw(frame, "imagenet", "resnet18", ["ause"])
+        figure = accuracy_over.draw(View(frame, metrics=["ause"]).of("imagenet", "resnet18"))
         files = style.save(figure, tmp_path / folder / "figure-0.8", formats, dpi=50)
         assert [file.name for file in files] == [
             "figure-0.8.svg",
@@ -32,7 +34,7 @@ def test_equal_figures_give_equal_bytes(frame: pd.DataFrame, tmp_path: Path) -> 
 
 
 def test_labels_stay_text_in_svg(frame: pd.DataFrame, tmp_path: Path) -> None:
-    figure = accuracy_over.draw(frame, "imagenet", "resnet18", ["ause"])
+    figure = accuracy_over.draw(View(frame, metrics=["ause"]).of("imagenet", "resnet18"))
     text = style.save(figure, tmp_path / "figure", ["svg"])[0].read_text(encoding="utf-8")
     for label in ("ImageNet, ResNet18", "Deep ensemble", "HRank", "Accuracy (%)", "AUSE, lower"):
         assert label in text
@@ -67,14 +69,14 @@ def test_looks_follow_the_order_of_the_study_and_repeat() -> None:
 )
 def test_only_a_few_far_values_are_left_outside(values: list[float], far: list[float]) -> None:
     series = pd.Series(values, dtype=float)
-    assert list(series[~style.near(series)]) == far
+    assert list(series[~panels.near(series)]) == far
 
 
 def test_limits_hold_a_margin_also_around_equal_values() -> None:
-    assert style.limits(pd.Series([1.0, 2.0]), margin=0.1) == pytest.approx((0.9, 2.1))
-    low, high = style.limits(pd.Series([0.0, 0.0]))
+    assert panels.limits(pd.Series([1.0, 2.0]), margin=0.1) == pytest.approx((0.9, 2.1))
+    low, high = panels.limits(pd.Series([0.0, 0.0]))
     assert low < 0 < high
-    low, high = style.limits(pd.Series([98.0]))
+    low, high = panels.limits(pd.Series([98.0]))
     assert low < 98 < high
 
 
@@ -85,6 +87,6 @@ def test_labels_say_which_way_is_better() -> None:
 
 
 def test_notes_name_one_point_and_count_the_others() -> None:
-    assert style.outside([]) == ""
-    assert style.outside(["a"]) == "outside: a"
-    assert style.outside(["a", "b", "c"]) == "outside: a and 2 more"
+    assert panels.outside([]) == ""
+    assert panels.outside(["a"]) == "outside: a"
+    assert panels.outside(["a", "b", "c"]) == "outside: a and 2 more"

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline import metrics
 from pipeline.errors import PipelineError
-from pipeline.metrics import Outcomes
+from pipeline.metrics import Evaluation
+from pipeline.metrics.scoring import score
 from pipeline.registry import use_plugins
-from pipeline.stages.score import score
 from pipeline.uncertainty import estimate
 
 CALIBRATION = ["ece", "ece_7", "ece_probability", "ece_probability_7", "adaptive_ece"]
@@ -83,9 +83,8 @@ def test_every_definition_has_every_metric() -> None:
         assert set(expected) == set(METRICS)
         assert values(scores, name) == pytest.approx(expected, rel=1e-14)
 
-        drawn = metrics.bootstrap(
-            Outcomes.of(P, labels), u, confidence, bins=5, steps=9, resamples=30, seed=2
-        )
+        evaluation = Evaluation.of(P, labels, u, confidence, bins=5, steps=9)
+        drawn = metrics.bootstrap(evaluation, resamples=30, seed=2)
         assert {
             key: (entry["low"], entry["high"])
             for key, entry in scores["definitions"][name].items()

@@ -1,106 +1,18 @@
-"""What all figures share: names, colours, markers, layout and saving.
+"""Where panels, legends and titles stand, and how far an axis reaches."""
 
-Colours are those of Okabe and Ito, then of Tol's muted set, which colour-blind readers can tell
-apart; in small numbers shapes and lines tell apart what colours tell apart.
-"""
+from collections.abc import Sequence
+from typing import Any
 
-from collections.abc import Callable, Sequence
-from functools import wraps
-from itertools import cycle
-from pathlib import Path
-from typing import Any, ParamSpec
-
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pipeline.errors import PipelineError
-from pipeline.report.results import UNPRUNED, Combination, display
-
-BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#8A8A8A"
-COLOURS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]
-COLOURS += ["#882255", "#999933", "#332288", "#661100", "#44AA99", "#777777"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-DASHES = ["-", "--", ":", "-."]
-
-HIGHER_IS_BETTER = {"accuracy", "aurg", "auroc"}
-
-SETTINGS: Any = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.labelsize": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E4E4E4",
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.3,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    # Text stays text, so that an SVG can be searched and edited.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "pipeline",
-}
-
-# Without these, files would carry the date or the version that wrote them.
-METADATA: dict[str, dict[str, None]] = {
-    "svg": {"Date": None, "Creator": None},
-    "png": {"Software": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-}
-
-P = ParamSpec("P")
-
-
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Make a drawing function use :data:`SETTINGS`, whatever the caller's are."""
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with matplotlib.rc_context(SETTINGS):
-            return draw(*args, **kwargs)
-
-    return drawn
-
-
-def save(
-    figure: Figure, path: Path, formats: Sequence[str] = ("svg", "png"), dpi: int = 150
-) -> list[Path]:
-    """Write a figure in each format to `path` plus suffix; equal figures give equal bytes.
-
-    Raises:
-        PipelineError: a format is not one of svg, png, pdf.
-    """
-    for name in formats:
-        if name not in METADATA:
-            raise PipelineError(f"unknown figure format {name!r}; known: {', '.join(METADATA)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    paths = [path.with_name(f"{path.name}.{name}") for name in formats]
-    with matplotlib.rc_context(SETTINGS):
-        for name, file in zip(formats, paths, strict=True):
-            figure.savefig(file, format=name, dpi=dpi, metadata=METADATA[name])
-    return paths
-
-
-def looks(frame: pd.DataFrame, column: str, kinds: Sequence[str]) -> dict[str, str]:
-    """The colour, marker or dash of every name in a column, by the order of the whole study."""
-    names = [name for name in frame[column].unique() if name != UNPRUNED]
-    return {UNPRUNED: kinds[0]} | dict(zip(names, cycle(kinds), strict=False))
-
-
-def label(metric: str) -> str:
-    """An axis label: the metric, its unit, and which way is better."""
-    unit = " (%)" if metric == "accuracy" else ""
-    better = "higher" if metric in HIGHER_IS_BETTER else "lower"
-    return f"{display(metric)}{unit}, {better} is better"
+from pipeline.report.names import UNPRUNED, display
+from pipeline.report.results import Scores
+from pipeline.report.view import View
+from pipeline.study import REPEATS
 
 
 def panels(
@@ -152,33 +64,54 @@ def panels(
 
 
 def combination_panels(
-    combinations: Sequence[Combination], what: str, y_label: str, legend: Sequence[Line2D]
-) -> tuple[Figure, list[tuple[Combination, Axes]]]:
-    """One panel a combination: a row a pruner and sparsity, a column an uncertainty method."""
-    networks = list(dict.fromkeys((c.pruner, c.sparsity) for c in combinations))
-    uncertainties = list(dict.fromkeys(c.uncertainty for c in combinations))
-    dataset, architecture = combinations[0].dataset, combinations[0].architecture
+    view: View, what: str, y_label: str, legend: Sequence[Line2D]
+) -> tuple[Figure, list[tuple[Scores, Axes]]]:
+    """One panel for each of some combinations: the unpruned network and one that is pruned.
+
+    There is one row for each pruner and sparsity, and one column for each uncertainty method.
+    """
+    shown = examples(view)
+    at = {
+        (each.combination.pruner, each.combination.sparsity, each.combination.uncertainty): each
+        for each in shown
+    }
+    networks = list(dict.fromkeys(key[:2] for key in at))
+    uncertainties = list(dict.fromkeys(key[2] for key in at))
     figure, axes = panels(
         len(networks),
         len(uncertainties),
-        f"{display(dataset)}, {display(architecture)}: {what}",
+        f"{view.title}: {what}",
         legend=legend,
         width=2.4,
         height=2.1,
         gap=0.95,
     )
-    found = {(c.pruner, c.sparsity, c.uncertainty): c for c in combinations}
     placed = []
     for (pruner, sparsity), row in zip(networks, axes, strict=True):
         for uncertainty, ax in zip(uncertainties, row, strict=True):
-            combination = found.get((pruner, sparsity, uncertainty))
-            if combination is None:
-                ax.set_axis_off()
+            if (pruner, sparsity, uncertainty) in at:
+                placed.append((at[pruner, sparsity, uncertainty], ax))
             else:
-                placed.append((combination, ax))
+                ax.set_axis_off()
         sparse = "" if pruner == UNPRUNED else f", sparsity {sparsity:g}"
-        row[0].set_ylabel(f"{display(pruner)}{sparse}\n{y_label}")
+        row[0].set_ylabel(f"{display(pruner, 'pruner')}{sparse}\n{y_label}")
     return figure, placed
+
+
+def examples(view: View) -> list[Scores]:
+    """The unpruned network, then one pruner's sparsest: that of l1, if the study has it."""
+    first = [
+        each
+        for each in view.combinations
+        if all(getattr(each.combination, key) == value for key, value in REPEATS.items())
+    ]
+    unpruned = [each for each in first if each.combination.pruner == UNPRUNED]
+    pruned = [each for each in first if each.combination.pruner != UNPRUNED]
+    pruners = [each.combination.pruner for each in pruned]
+    pruner = "l1" if "l1" in pruners else next(iter(pruners), None)
+    of_pruner = [each for each in pruned if each.combination.pruner == pruner]
+    sparsest = max((each.combination.sparsity for each in of_pruner), default=None)
+    return unpruned + [each for each in of_pruner if each.combination.sparsity == sparsest]
 
 
 def heading(text: str) -> Line2D:

@@ -1,0 +1,36 @@
+"""Every metric of every combination."""
+
+from collections.abc import Iterator
+
+from pipeline.report.names import display
+from pipeline.report.results import wide
+from pipeline.report.table import Table, network_table, number
+from pipeline.report.view import View
+
+EACH = "network"
+ORDER = 60
+
+
+def tables(view: View) -> Iterator[Table]:
+    """One row for each combination, one column for each metric that is defined anywhere."""
+    numbers = view.select(wide(view.frame))
+    metrics = [m for m in view.frame["metric"].unique() if numbers[m].notna().any()]
+    rows = [
+        [
+            display(record["pruner"], "pruner"),
+            f"{record['sparsity']:g}",
+            display(record["uncertainty"], "uncertainty"),
+            *(number(record[metric], 4) for metric in metrics),
+        ]
+        for record in numbers.to_dict("records")
+    ]
+    yield network_table(
+        view,
+        "metrics",
+        "every metric, as fractions.",
+        numbers,
+        ["Pruner", "Sparsity", "Uncertainty", *(display(m, "metric") for m in metrics)],
+        rows,
+        columns=metrics,
+        labels=3,
+    )

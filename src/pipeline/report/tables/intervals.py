@@ -1,0 +1,42 @@
+"""The accuracy and the metrics that a study shows, with their intervals."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from pipeline.report.names import display
+from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.view import View
+
+EACH = "network"
+ORDER = 30
+
+
+def tables(view: View) -> Iterator[Table]:
+    """Each metric, unscaled, with its 95 % bootstrap interval, where there is any."""
+    if not view.rows["low"].notna().any():
+        return
+    numbers, metrics = view.points, ["accuracy", *view.metrics]
+    header: list[str] = []
+    rows: list[list[str]] = []
+    for metric in metrics:
+        cell = partial(_cell, metric=metric)
+        header, found = by_sparsity(numbers, ["pruner", "uncertainty"], cell)
+        rows += [[display(metric, "metric"), *row] for row in found]
+    yield network_table(
+        view,
+        "intervals",
+        "95 % intervals, at sparsities s. They resample the test images, so they hold for these "
+        "trained networks: how far another training would land is not in them.",
+        numbers,
+        ["Metric", *header],
+        rows,
+        columns=[metric + bound for metric in metrics for bound in ("", "_low", "_high")],
+        labels=3,
+    )
+
+
+def _cell(record: Record, metric: str) -> str:
+    value, low, high = (record[metric + bound] for bound in ("", "_low", "_high"))
+    return number(value, 4) + ("" if np.isnan(low) else f" [{low:.4f}, {high:.4f}]")

@@ -1,0 +1,98 @@
+"""What a figure or table is made from: a whole study, or a part of it.
+
+>>> view = View(frame, metrics=["ause", "nll"]).of("cifar100", "resnet18")
+>>> view.points, view.title, view.stem("ause")
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import pandas as pd
+
+from pipeline.report import results
+from pipeline.report.names import display
+from pipeline.report.results import Resamples, Scores
+
+# What is shown beside the accuracy unless a study says otherwise.
+METRICS = ("ause", "ece")
+PARTS = ("dataset", "architecture")
+
+
+@dataclass(frozen=True)
+class View:
+    """A study, or one of its data sets, or one architecture on one of them.
+
+    Attributes:
+        frame: the whole study's, in the form of `results.tidy`: what names look like depends on
+            all of them.
+        scores: where the whole study's numbers lie, for figures that draw curves.
+        metrics: what is shown beside the accuracy.
+        resamples: of the whole study, by the values of `results.KEYS`.
+        part: by column, what the view is restricted to.
+    """
+
+    frame: pd.DataFrame
+    scores: Sequence[Scores] = ()
+    metrics: Sequence[str] = METRICS
+    resamples: Resamples = field(default_factory=dict)
+    part: Mapping[str, str] = field(default_factory=dict)
+    whole: "View | None" = None
+
+    def of(self, *names: str) -> "View":
+        """The part of the study that is one data set, or one data set and architecture."""
+        part = dict(zip(PARTS, names, strict=False))
+        return replace(self, part=part, whole=self.whole or self)
+
+    @property
+    def datasets(self) -> list["View"]:
+        """One view of each data set."""
+        return [self.of(name) for name in self.frame["dataset"].unique()]
+
+    @property
+    def networks(self) -> list["View"]:
+        """One view of each data set and architecture that occur together."""
+        rows = self.frame[list(PARTS)].drop_duplicates()
+        return [self.of(*names) for names in rows.itertuples(index=False, name=None)]
+
+    def select(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows that belong to this part."""
+        for column, name in self.part.items():
+            frame = frame[frame[column] == name]
+        return frame
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The rows of the frame that belong to this part."""
+        return self.select(self.frame)
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """What tables and figures show of this part; see `results.shown`."""
+        if self.whole:
+            return self.select(self.whole.points)
+        return self.select(results.shown(self.frame))
+
+    @property
+    def combinations(self) -> list[Scores]:
+        """Where the numbers of this part lie."""
+        return [
+            each
+            for each in self.scores
+            if all(getattr(each.combination, key) == name for key, name in self.part.items())
+        ]
+
+    @property
+    def title(self) -> str:
+        """The part as figures and captions name it: ``CIFAR-100, ResNet18``."""
+        return ", ".join(display(name, column) for column, name in self.part.items())
+
+    def stem(self, kind: str) -> str:
+        """A file name without suffix: ``cifar100-resnet18-`` and the kind of figure or table."""
+        return stem(*self.part.values(), kind)
+
+
+def stem(*names: str) -> str:
+    """A file name without suffix from names of a study."""
+    return "-".join(re.sub(r"[^\w.-]+", "-", name) for name in names)
