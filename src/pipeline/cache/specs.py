@@ -67,11 +67,7 @@ class Data(Spec):
 class Check(Spec):
     """Whether an architecture can be cut by a study's pruners, before anything is trained.
 
-    Trainings wait for it, but are not made from it: it is in no other spec. So another pruner,
-    which makes another check, repeats no training.
-
-    `dropout` is that of the network for MC dropout; 0 where no such network is asked for.
-    `pruners` are names and options, and `sparsity` is the highest.
+    Trainings wait for it, but it is in no spec of theirs: another pruner repeats none.
     """
 
     stage: ClassVar[str] = "check"
@@ -79,9 +75,9 @@ class Check(Spec):
     data: Data
     architecture: str
     options: Options = ()
-    dropout: float = 0.0
+    dropout: float = 0.0  # of the network for MC dropout, if there is one
     pruners: tuple[tuple[str, Options], ...] = ()
-    sparsity: float = 0.0
+    sparsity: float = 0.0  # the highest
 
     @property
     def place(self) -> str:
@@ -92,10 +88,6 @@ class Check(Spec):
         """The stage, the architecture and the pruners."""
         pruners = dict.fromkeys(PRUNERS.unit(name) for name, _ in self.pruners)
         return [*super().units(), MODELS.unit(self.architecture), *pruners]
-
-    def traits(self) -> tuple[Any, ...]:
-        """The architecture, the data set, and how many pruners there are."""
-        return self.architecture, self.data.dataset, self.options, len(self.pruners)
 
 
 @dataclass(frozen=True)
@@ -221,9 +213,8 @@ class Prune(Network):
     def units(self) -> list[str]:
         """The stage, the pruner, and parts of pruning that came later than other specs."""
         parts = ["cutting.global_scope"] if ("scope", "global") in self.options else []
-        # The maps of the package's own networks are what they were.
         if self.pruner == "hrank" and self.model.architecture in MODELS.plugins:
-            parts.append("cutting.feature_maps")
+            parts.append("cutting.feature_maps")  # of others, maps are what they were
         return [*super().units(), PRUNERS.unit(self.pruner), *parts]
 
     def traits(self) -> tuple[Any, ...]:
