@@ -23,8 +23,9 @@ from pipeline.running import gpu
 from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 
-# The rules that are no stages; all but the last two draw.
-TARGETS = ("all", "figures", "tables", "plot", "predictions", "compare")
+# The rules that are no stages: those that draw, and all.
+DRAWING = ("all", "figures", "tables", "plot")
+TARGETS = (*DRAWING, "predictions", "compare")
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -251,7 +252,7 @@ class Rules:
 
         Without a target it makes the first rule's.
         """
-        report = {*TARGETS[:-2], *map(str, self.plan.report_files)}
+        report = {*DRAWING, *map(str, self.plan.report_files)}
         wanted = {os.path.normpath(target) for target in targets} or report
         return bool(wanted & report) and self.plan.marker.exists()
 
