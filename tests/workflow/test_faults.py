@@ -138,7 +138,7 @@ def test_a_stale_backup_that_snakemake_puts_back_is_found_out(project: Project) 
 
 def test_a_failing_rerun_loses_nothing(project: Project) -> None:
     before = snapshot(project.artifacts)
-    begins = "    arguments = _arguments(stage)\n"
+    begins = "    arguments = _arguments()\n"
     project.edit("running/job.py", begins, f'    sys.exit("told to fail")\n{begins}')
     printed = failed(project, "--forceall")
     project.edit("running/job.py", '    sys.exit("told to fail")\n', "")
