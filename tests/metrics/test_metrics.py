@@ -377,21 +377,23 @@ def test_bootstrap_equals_literal_resampling(ties: str) -> None:
     drawn = metrics.bootstrap(evaluation, resamples=150, seed=3)
     literal = []
     for i in np.random.default_rng(3).integers(40, size=(150, 40)):
-        correct = p[i].argmax(axis=1) == y[i]
         literal.append(
             {
                 "accuracy": metrics.accuracy(p[i], y[i]),
                 "nll": metrics.nll(p[i], y[i]),
                 "brier": metrics.brier(p[i], y[i]),
-                "ece": metrics.ece(confidence[i], correct, bins=7),
-                "ece_probability": metrics.ece(p[i].max(axis=1), correct, bins=7),
                 "ause": metrics.ause(p[i], y[i], u[i], steps=9, ties=ties),
-                "aurc": metrics.aurc(p[i], y[i], u[i]),
+                "aurg": metrics.aurg(p[i], y[i], u[i], steps=9, ties=ties),
+                "random_level": metrics.random_level(p[i], y[i], steps=9, ties=ties),
+                **{
+                    key: getattr(metrics, key)(p[i], y[i], u[i])
+                    for key in ("aurc", "eaurc", "augrc", "auroc", "fpr95")
+                },
             }
         )
-    assert drawn.keys() == literal[0].keys()
-    for name, values in drawn.items():
-        np.testing.assert_allclose(values, [each[name] for each in literal], rtol=1e-12)
+    for name in literal[0]:
+        values = [each[name] for each in literal]
+        np.testing.assert_allclose(drawn[name], values, rtol=1e-12, atol=1e-14)
 
 
 def test_networks_are_resampled_alike() -> None:

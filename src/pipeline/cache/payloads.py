@@ -165,9 +165,13 @@ def save_predictions(
     parameters: int = 0,
     macs: int = 0,
 ) -> None:
-    """Write logits [S, N, C] with labels [N] and ids [N]; shapes that do not fit are refused."""
-    arrays = {name: np.asarray(value) for name, value in
-              (("logits", logits), ("labels", labels), ("ids", ids))}  # fmt: skip
+    """Write logits [S, N, C] with labels [N] and ids [N]; shapes that do not fit are refused.
+
+    Labels and ids may be of any type that holds integers; int64 is written.
+    """
+    arrays = {"logits": np.asarray(logits)}
+    for name, value in (("labels", labels), ("ids", ids)):
+        arrays[name] = _integers(path, name, np.asarray(value))
     _check_predictions(path, arrays)
     values = arrays["logits"]
     with writing_predictions(
@@ -181,6 +185,14 @@ def save_predictions(
         macs=macs,
     ) as append:
         append(values)
+
+
+def _integers(path: Path, name: str, values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+    if not np.array_equal(whole, values):
+        raise PipelineError(f"{path}: {name} are not all integers that fit into 64 bits")
+    return whole
 
 
 @contextmanager
@@ -205,7 +217,10 @@ def writing_predictions(
     Raises:
         PipelineError: logits of another shape are appended, or fewer or more than the labels.
     """
-    known = {"labels": np.asarray(labels), "ids": np.asarray(ids)}
+    known = {
+        name: _integers(path, name, np.asarray(value))
+        for name, value in (("labels", labels), ("ids", ids))
+    }
     count = len(known["labels"])
     wanted = {name: (array.dtype, array.shape) for name, array in known.items()}
     wanted["logits"] = (np.dtype(precision), (samples, count, classes))

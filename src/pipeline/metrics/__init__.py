@@ -13,8 +13,11 @@ what is `Retained` when all above a level of uncertainty is removed. Images may 
 there, so that a bootstrap resample costs no sort of its own.
 """
 
-from pipeline.metrics.bootstrap import bootstrap, resample_members
+from pipeline.metrics.asked import interval
+from pipeline.metrics.bootstrap import bootstrap, bootstrap_each, resample_members
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
+from pipeline.metrics.chance import permutation_test
+from pipeline.metrics.debiased import ece_debiased, shifted_interval
 from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.intervals import percentile_interval
 from pipeline.metrics.outcomes import Outcomes, accuracy, brier, nll
@@ -55,17 +58,22 @@ __all__ = [
     "ause",
     "ause_over_random",
     "bootstrap",
+    "bootstrap_each",
     "brier",
     "classwise_ece",
     "closed_form_random_level",
     "eaurc",
     "ece",
+    "ece_debiased",
     "fpr95",
+    "interval",
     "nll",
     "percentile_interval",
+    "permutation_test",
     "random_level",
     "reliability_bins",
     "resample_members",
+    "shifted_interval",
     "sparsification_areas",
     "sparsification_curves",
 ]

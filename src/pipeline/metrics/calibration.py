@@ -28,10 +28,7 @@ def adaptive_ece(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -
     of `ece`.
     """
     confidence, correct = _paired(confidence, correct, bins)
-    size, larger = divmod(len(confidence), bins)
-    last = np.cumsum(np.where(np.arange(bins) < larger, size + 1, size)) - 1
-    edges = np.sort(confidence)[last[last >= 0]]
-    return _calibration_error(np.searchsorted(edges, confidence), confidence, correct)
+    return _calibration_error(_equal_bins(confidence, bins), confidence, correct)
 
 
 def classwise_ece(P: ArrayLike, y: ArrayLike, *, bins: int = 15) -> float:
@@ -65,8 +62,18 @@ def reliability_bins(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 1
 def gap_columns(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
     """Confidence − correctness [N, bins] of each image in its bin's column, 0 in the others."""
     confidence, correct = _paired(confidence, ~wrong, bins)
-    columns = np.zeros((len(wrong), bins))
-    columns[np.arange(len(wrong)), _bin(confidence, bins)] = confidence - correct
+    return _columns(_bin(confidence, bins), confidence - correct, bins)
+
+
+def adaptive_gap_columns(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
+    """The same for the bins of `adaptive_ece`."""
+    confidence, correct = _paired(confidence, ~wrong, bins)
+    return _columns(_equal_bins(confidence, bins), confidence - correct, bins)
+
+
+def _columns(bin_of: Ints, gaps: Floats, bins: int) -> Floats:
+    columns = np.zeros((len(gaps), bins))
+    columns[np.arange(len(gaps)), bin_of] = gaps
     return columns
 
 
@@ -95,6 +102,13 @@ def _check_bins(bins: int) -> None:
 def _bin(confidence: Floats, bins: int) -> Ints:
     """Which of the bins (k / bins, (k + 1) / bins] each number is in; 0 is in the first."""
     return np.searchsorted(np.arange(1, bins) / bins, confidence)
+
+
+def _equal_bins(confidence: Floats, bins: int) -> Ints:
+    """Which of the bins of equally many images each is in."""
+    size, larger = divmod(len(confidence), bins)
+    last = np.cumsum(np.where(np.arange(bins) < larger, size + 1, size)) - 1
+    return np.searchsorted(np.sort(confidence)[last[last >= 0]], confidence)
 
 
 def _calibration_error(bin_of: Ints, confidence: Floats, correct: Floats) -> float:

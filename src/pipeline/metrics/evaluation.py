@@ -72,6 +72,7 @@ class Evaluation:
         labels: [N].
         outcomes: what became of each image.
         confidence: [N], in [0, 1], for the calibration of this definition of uncertainty.
+        uncertainty: [N].
         ranking: the images by their uncertainty.
         oracle: the images by their true uncertainty.
         bins: number of bins of the calibration errors.
@@ -84,12 +85,15 @@ class Evaluation:
     labels: NDArray[np.integer]
     outcomes: Outcomes
     confidence: Floats
+    uncertainty: Floats
     ranking: Ranking
     oracle: Ranking
     bins: int = 15
     steps: int = 50
     ties: str = "inclusive"
     weights: Ints | None = field(default=None, repr=False)
+    # What the oracle keeps of `weights`, where another evaluation of these images has it already.
+    kept_by_oracle: Retained | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -120,13 +124,15 @@ class Evaluation:
             PipelineError: shapes do not match, or values are not what they should be.
         """
         outcomes = Outcomes.of(P, y) if outcomes is None else outcomes
+        uncertainty = 1 - outcomes.confidence if u is None else np.asarray(u, np.float64)
         return cls(
             np.asarray(P, np.float64),
             np.asarray(y),
             outcomes,
             outcomes.confidence if confidence is None else np.asarray(confidence, np.float64),
-            outcomes.ranking(u),
-            outcomes.oracle(),
+            uncertainty,
+            outcomes.ranking(uncertainty),
+            outcomes.oracle,
             bins,
             steps,
             ties,
@@ -142,14 +148,14 @@ class Evaluation:
         """The images in order, each once, or in resamples as often as its weight says."""
         return Ranked(
             self.ranking.retained(self.weights),
-            self.oracle.retained(self.weights),
+            self.kept_by_oracle or self.oracle.retained(self.weights),
             self.steps,
             self.ties,
         )
 
-    def drawn(self, weights: Ints) -> "Evaluation":
+    def drawn(self, weights: Ints, kept_by_oracle: Retained | None = None) -> "Evaluation":
         """R resamples, by how often each image is in them, [R, N]; only `ranked` tells them."""
-        return replace(self, weights=weights)
+        return replace(self, weights=weights, kept_by_oracle=kept_by_oracle)
 
     def at(self, bins: int) -> "Evaluation":
         """The same with another number of bins."""

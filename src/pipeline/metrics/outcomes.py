@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,21 +23,22 @@ class Outcomes:
     Attributes:
         wrong: whether the most probable class ŷ (the first of several) is not the label.
         confidence: P[ŷ].
-        true_uncertainty: 1 − P[y], by which the oracle ranks (paper, Algorithm 1, line 14).
-        nll: −log P[y], where 0 counts as the smallest positive float64 (so 744.4 at most): a
-            softmax only reaches 0 by underflow.
+        nll: −log P[y], by which the oracle ranks: the order of 1 − P[y] (paper, Algorithm 1,
+            line 14), without the ties of all that rounds to 1.
         brier: Σ_c (P[c] − [c = y])².
     """
 
     wrong: Bools
     confidence: Floats
-    true_uncertainty: Floats
     nll: Floats
     brier: Floats
 
     @classmethod
-    def of(cls, P: ArrayLike, y: ArrayLike) -> "Outcomes":
+    def of(cls, P: ArrayLike, y: ArrayLike, log_likelihood: ArrayLike | None = None) -> "Outcomes":
         """Outcomes of probabilities P [N, C] and labels y [N].
+
+        A softmax reaches 0 only by underflow: there P[y] counts as the smallest positive number,
+        so that −log P[y] is 744.4, unless `log_likelihood` [N] says what log P[y] is.
 
         Raises:
             PipelineError: there is no image, the shapes do not match, a row of P is not a
@@ -57,16 +59,18 @@ class Outcomes:
             gap = p.copy()
             gap[images, label] -= 1
             brier[rows] = np.einsum("nc,nc->n", gap, gap)
-        nll = -np.log(np.maximum(true, np.finfo(np.float64).smallest_subnormal))
-        return cls(wrong, confidence, 1 - true, nll, brier)
+        if log_likelihood is None:
+            log_likelihood = np.log(np.maximum(true, np.finfo(np.float64).smallest_subnormal))
+        return cls(wrong, confidence, -np.asarray(log_likelihood, np.float64), brier)
 
     def ranking(self, uncertainty: Uncertainty = None) -> Ranking:
         """The images by an uncertainty [N], or by 1 − `confidence`."""
         return Ranking(1 - self.confidence if uncertainty is None else uncertainty, self.wrong)
 
+    @cached_property
     def oracle(self) -> Ranking:
-        """The images by their true uncertainty."""
-        return Ranking(self.true_uncertainty, self.wrong)
+        """The images by how improbable their label is."""
+        return Ranking(self.nll, self.wrong)
 
 
 def accuracy(P: ArrayLike, y: ArrayLike) -> float:

@@ -37,7 +37,7 @@ def sparsification_curves(
             with their mean error, which is the expected curve over all orders of them ("average").
     """
     outcomes = Outcomes.of(P, y)
-    predicted, oracle = outcomes.ranking(u).retained(), outcomes.oracle().retained()
+    predicted, oracle = outcomes.ranking(u).retained(), outcomes.oracle.retained()
     return predicted.curve(steps=steps, ties=ties)[0], oracle.curve(steps=steps, ties=ties)[0]
 
 

@@ -6,7 +6,7 @@ resamples, so that these cost no sort of their own.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ class Retained:
     images: Ints
     wrong: Ints
 
+    @cached_property
     def _before(self) -> tuple[Ints, Ints]:
         """Images and wrong ones below each group [R, G]."""
         images, wrong = np.zeros_like(self.images), np.zeros_like(self.wrong)
@@ -106,11 +107,15 @@ class Retained:
 
     def aurc(self) -> Floats:
         """Area under the risk-coverage curve [R]; see `aurc`. The rows have equally many images."""
-        images_before, wrong_before = self._before()
+        return self._aurc
+
+    @cached_property
+    def _aurc(self) -> Floats:
+        images_before, wrong_before = self._before
         rate = (self.wrong - wrong_before) / np.maximum(self.images - images_before, 1)
-        places = _risk_of_places(int(self.images[0, -1]))
-        area = np.einsum("rg,rg->r", rate, places[self.images] - places[images_before])
-        return np.asarray(area / self.images[:, -1])
+        risk = _risk_of_places(int(self.images[0, -1]))[self.images]
+        risk[:, 1:] -= risk[:, :-1].copy()
+        return np.asarray(np.einsum("rg,rg->r", rate, risk) / self.images[:, -1])
 
     def eaurc(self) -> Floats:
         """Excess of the area under the risk-coverage curve [R]; see `eaurc`."""
@@ -118,27 +123,28 @@ class Retained:
         places = _risk_of_places(int(total[0]))
         return np.asarray(self.aurc() - (places[total] - places[total - errors]) / total)
 
+    @cached_property
     def _concordance(self) -> tuple[Ints, Ints]:
         """Twice the pairs of a wrong and a right image [R]: in order (ties: half), and in all."""
-        images_before, wrong_before = self._before()
+        images_before, wrong_before = self._before
         right, right_before = self.images - self.wrong, images_before - wrong_before
         concordant = (self.wrong - wrong_before) * (right_before + right)
         return concordant.sum(axis=1), 2 * self.wrong[:, -1] * right[:, -1]
 
     def augrc(self) -> Floats:
         """Area under the generalised risk-coverage curve [R]; see `augrc`."""
-        concordant, pairs = self._concordance()
+        concordant, pairs = self._concordance
         total, errors = self.images[:, -1], self.wrong[:, -1]
         return np.asarray((pairs - concordant + errors**2) / (2 * total**2))
 
     def auroc(self) -> Floats:
         """Area under the ROC curve [R]; see `auroc`."""
-        concordant, pairs = self._concordance()
+        concordant, pairs = self._concordance
         return ratio(concordant, pairs)
 
     def fpr95(self) -> Floats:
         """False positive rate at 95 % true positives [R]; see `fpr95`."""
-        images_before, wrong_before = self._before()
+        images_before, wrong_before = self._before
         total, errors = self.images[:, -1:], self.wrong[:, -1:]
         found = errors - wrong_before
         alarms = total - images_before - found

@@ -2,20 +2,25 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.metrics import catalogue
-from pipeline.metrics.bootstrap import bootstrap as draw_again
+from pipeline.metrics.bootstrap import bootstrap_each, own_value
 from pipeline.metrics.calibration import reliability_bins
-from pipeline.metrics.catalogue import BINS, METRICS, PROBABILITIES
+from pipeline.metrics.catalogue import BINS, METRICS, METRICS_BY_KEY, PROBABILITIES
 from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.intervals import Interval
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import Floats
 from pipeline.registry import UNCERTAINTIES
-from pipeline.uncertainty import Estimate, Logits
+from pipeline.uncertainty import Estimate, Logits, log_likelihood
+
+# Beyond, p[y] has lost digits, or is 0: the smallest number with all of them is 2.2e-308.
+LARGEST_NLL = 708.0
 
 Curves = dict[str, NDArray[np.floating[Any]]]
 
@@ -52,37 +57,48 @@ def score(
         with a ``value`` (None where undefined) and, where bootstrapped, the bounds ``low`` and
         ``high``. And the curves: ``<definition>/predicted`` and ``<definition>/oracle``
         [steps + 1], ``<definition>/reliability`` [bins, 3]. Where bootstrapped, of the default
-        definition, ``<definition>/resamples/<metric>`` float32 [bootstrap].
+        definition, ``<definition>/resamples/<metric>`` float32 [bootstrap], and
+        ``<definition>/own/<metric>``, the same of the images themselves: of calibration errors both
+        are debiased and may be below 0.
 
     Raises:
         PipelineError: an unknown method, or logits, labels or options that are not valid.
     """
     estimates: dict[str, Estimate] = UNCERTAINTIES.load(method).estimates(logits, **options)
     default = next(iter(estimates))
-    definitions: dict[str, Any] = {}
-    curves: Curves = {}
+    evaluations: dict[str, Evaluation] = {}
     # Definitions mostly share their probabilities, and what follows from these alone.
-    shared: dict[int, tuple[Outcomes, dict[str, float]]] = {}
+    outcomes: dict[int, Outcomes] = {}
     for name, estimate in estimates.items():
-        outcomes, known = shared.get(id(estimate.probabilities), (None, {}))
-        evaluation = Evaluation.of(
+        key = id(estimate.probabilities)
+        if key not in outcomes:
+            outcomes[key] = _outcomes(estimate, logits, labels)
+        evaluations[name] = Evaluation.of(
             estimate.probabilities,
             labels,
             estimate.uncertainty,
             estimate.confidence,
-            outcomes=outcomes,
+            outcomes=outcomes[key],
             bins=bins[0],
             steps=steps,
             ties=ties,
         )
-        values = _values(evaluation, bins, known)
-        shared[id(estimate.probabilities)] = evaluation.outcomes, values
-        resampled = draw_again(evaluation, resamples=bootstrap, seed=seed) if bootstrap else {}
-        definitions[name] = _entries(values, resampled)
+    resampled: Sequence[Mapping[str, Floats]] = [{}] * len(evaluations)
+    if bootstrap:
+        resampled = bootstrap_each([*evaluations.values()], resamples=bootstrap, seed=seed)
+
+    definitions: dict[str, Any] = {}
+    curves: Curves = {}
+    values: dict[int, dict[str, float]] = {}
+    for (name, evaluation), drawn in zip(evaluations.items(), resampled, strict=True):
+        known = values.get(id(evaluation.outcomes), {})
+        found = values[id(evaluation.outcomes)] = _values(evaluation, bins, known)
+        definitions[name] = _entries(evaluation, found, drawn)
         curves |= {f"{name}/{curve}": array for curve, array in _curves(evaluation).items()}
-        if name == default:
-            for metric, array in resampled.items():
-                curves[f"{name}/resamples/{metric}"] = array.astype(np.float32)
+    for metric, array in resampled[0].items():
+        curves[f"{default}/resamples/{metric}"] = array.astype(np.float32)
+        own = own_value(METRICS_BY_KEY[metric], evaluations[default])
+        curves[f"{default}/own/{metric}"] = np.asarray(own)
 
     images, classes = estimates[default].probabilities.shape
     samples = len(logits) if isinstance(logits, np.ndarray) else sum(map(len, logits))
@@ -121,14 +137,27 @@ def _curves(evaluation: Evaluation) -> Curves:
     }
 
 
+def _outcomes(estimate: Estimate, logits: Logits, labels: NDArray[np.integer]) -> Outcomes:
+    """With log p[y] from the logits where p[y] is too small for a number."""
+    outcomes = Outcomes.of(estimate.probabilities, labels)
+    lost = np.flatnonzero(outcomes.nll > LARGEST_NLL)
+    if len(lost) == 0:
+        return outcomes
+    nll = outcomes.nll.copy()
+    nll[lost] = -log_likelihood(logits, labels, lost)
+    return replace(outcomes, nll=nll)
+
+
 def _entries(
-    values: Mapping[str, float], resampled: Mapping[str, Floats]
+    evaluation: Evaluation, values: Mapping[str, float], resampled: Mapping[str, Floats]
 ) -> dict[str, dict[str, float | None]]:
     """Values and bounds by metric; JSON knows no NaN."""
     entries = {key: {"value": value} for key, value in values.items()}
     for metric in METRICS:
-        if metric.interval and metric.key in resampled:
-            low, high = metric.interval.bounds(values[metric.key], resampled[metric.key])
+        source = catalogue.of_interval(metric)
+        if isinstance(source.interval, Interval) and source.key in resampled:
+            own = own_value(source, evaluation)
+            low, high = source.interval.bounds(own, resampled[source.key], evaluation)
             entries[metric.key] |= {"low": low, "high": high}
     return {
         key: {name: None if math.isnan(number) else number for name, number in entry.items()}

@@ -32,8 +32,10 @@ READING = """# Results
   *ECE*, the expected calibration error, how well the confidence matches the accuracy. Both are
   fractions, except where a caption says otherwise; lower is better.
 - An AUSE says little without that of a random order of the same images: *AUSE ÷ random* is 0 for
-  the oracle's order and 1 for chance. A dagger in tables and a hollow marker in figures mark an
-  uncertainty that ranks the images no better than chance.
+  the oracle's order and 1 for chance. † in tables and a hollow marker in figures mark an
+  uncertainty that ranks the images no better than chance, ‡ and a half-filled marker one of which
+  that is undecided. Better is what has an interval of AURG above 0 and p ≤ .025 in a permutation
+  test.
 - The uncertainty of *MSP*, the maximum softmax probability, is 1 − p[ŷ]: p are the probabilities,
   ŷ is the predicted class. That of the deep ensemble and of MC dropout is the variance over
   networks or passes, by default of the logits. The ECE of these takes 1 − the
@@ -41,9 +43,13 @@ READING = """# Results
   ordinary one.
 - *BN* prunes by the scale of the batch norm. Sparsity 0 is the same unpruned network for every
   pruner.
-- Intervals are 95 % bootstrap intervals over the test images. They hold for these trained networks
-  and do not tell how far another training would land. The ECE of resamples is higher than that of
-  the images themselves, so its intervals lie high.
+- Intervals are 95 % intervals over the test images. They hold for these trained networks and do not
+  tell how far another training would land. That of the accuracy is Clopper and Pearson's, that of
+  an ECE is the debiased ECE's: it covers the true calibration error at least 95 times of 100, and
+  may lie below the plain ECE, which is biased upwards. Where the confidence is scaled to the most
+  and the least uncertain image, that truth is one at the scale of these images only. All others are
+  percentiles of resamples: of fewer than 50 errors they can be too narrow, of fewer than 5 a
+  ranking has none.
 - `results.csv` has every number, of every definition of uncertainty and every member. What is not
   explained here is in the project's `docs/methods.md`."""
 

@@ -69,7 +69,10 @@ class Curves:
     metrics: dict[str, float]
 
 
-# By the names of KEYS, then by metric: arrays [resamples].
+# Before the key of a metric: what its resamples are compared with, the images themselves.
+OWN = "own/"
+
+# By the values of KEYS, then by metric: arrays [resamples], and by OWN + metric arrays [].
 Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
 
 
@@ -109,11 +112,16 @@ def read_resamples(scores: Iterable[Scores]) -> Resamples:
         path = each.curves
         with _refusing(path), path.open("rb") as file, np.load(file, allow_pickle=False) as curves:
             found[names] = {
-                key.rpartition("/")[2]: curves[key].astype(float, casting="safe")
-                for key in curves.files
-                if "/resamples/" in key
+                _key(name): curves[name].astype(float, casting="safe")
+                for name in curves.files
+                if "/resamples/" in name or "/own/" in name
             }
     return found
+
+
+def _key(name: str) -> str:
+    _, kind, metric = name.split("/")
+    return OWN + metric if kind == "own" else metric
 
 
 def tidy(scores: Iterable[Scores]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.names import display
-from pipeline.report.results import PRINTED, write_csv
+from pipeline.report.results import write_csv
 from pipeline.report.view import View
 
 MISSING = "–"
@@ -24,6 +24,8 @@ Record = dict[str, Any]
 LATEX = {
     **{character: rf"\{character}" for character in "&%_#$"},
     "†": r"$^\dagger$",
+    "‡": r"$^\ddagger$",
+    "≤": r"$\leq$",
     "÷": r"$\div$",
     "×": r"$\times$",
     "±": r"$\pm$",
@@ -144,22 +146,6 @@ def records(frame: pd.DataFrame) -> list[Record]:
 def number(value: float, decimals: int) -> str:
     """A number as a cell shows it."""
     return MISSING if np.isnan(value) else f"{value:.{decimals}f}"
-
-
-def dagger(record: Record) -> str:
-    """The mark of an uncertainty that ranks the images no better than chance."""
-    return "†" if record["ause_over_random"] >= 1 else ""
-
-
-def about_dagger(numbers: pd.DataFrame) -> str:
-    """What captions say of the mark, and how often it stands."""
-    marked = int((numbers["ause_over_random"] >= 1).sum())
-    closed = (numbers["definition"] == PRINTED).all()
-    how = " (here in closed form, for a perfect oracle)" if closed else ""
-    return (
-        f"† The AUSE reaches that of a random order{how}: the uncertainty ranks the images no "
-        f"better than chance, in {marked} of {len(numbers)} cells."
-    )
 
 
 def _latex(text: str) -> str:

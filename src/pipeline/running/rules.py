@@ -71,7 +71,7 @@ class Rules:
         return f"{self.plan.root(stage)}/{{place}}/{stage}~{{fingerprint}}/{name}"
 
     def inputs(self, stage: str) -> Callable[[Any], list[str]]:
-        """A function from a job's wildcards to the files that it reads; none if it has run."""
+        """A function from a job's wildcards to the files that it waits for; none if it has run."""
 
         # Snakemake asks three times.
         @cache
@@ -79,7 +79,7 @@ class Rules:
             spec = self._spec(folder)
             if self._is_done(spec):
                 return []
-            return [*self.plan.files_of(spec.reads()), *self._comparisons.before(spec)]
+            return [*self.plan.files_of(self.plan.inputs(spec)), *self._comparisons.before(spec)]
 
         return lambda wildcards: files(_folder(stage, wildcards))
 

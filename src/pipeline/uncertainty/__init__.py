@@ -19,9 +19,26 @@ logits is in `estimation`.
 """
 
 from pipeline.uncertainty.definitions import DEFINITIONS, Floats
-from pipeline.uncertainty.estimation import Estimate, Logits, compare, estimate
+from pipeline.uncertainty.estimation import (
+    Estimate,
+    Logits,
+    LogitsError,
+    compare,
+    estimate,
+    log_likelihood,
+)
 
 # Every definition of uncertainty.
 SCORES = tuple(DEFINITIONS)
 
-__all__ = ["DEFINITIONS", "SCORES", "Estimate", "Floats", "Logits", "compare", "estimate"]
+__all__ = [
+    "DEFINITIONS",
+    "SCORES",
+    "Estimate",
+    "Floats",
+    "Logits",
+    "LogitsError",
+    "compare",
+    "estimate",
+    "log_likelihood",
+]

@@ -38,12 +38,12 @@ def _softmax(z: Floats) -> tuple[Floats, Floats]:
     return odds, -np.expm1(-np.log1p(others[..., 0]))
 
 
-def _entropy(p: Floats) -> Floats:
-    return np.asarray(-np.sum(p * np.log(np.where(p > 0, p, 1.0)), axis=-1))
-
-
 def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64], dict[str, Floats]]:
-    """Probabilities [n, C], predictions [n] and uncertainties [n] of logits [S, n, C]."""
+    """Probabilities [n, C], predictions [n] and uncertainties [n] of logits [S, n, C].
+
+    Where a probability rounds to 1, its distance from 1 is taken as the sum of the others: what
+    confident samples disagree in is not lost.
+    """
     p, remainder = _softmax(z.mean(axis=0))
     prediction = p.argmax(axis=1)
     images = np.arange(len(prediction))
@@ -56,15 +56,52 @@ def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64],
     each = p[None] if len(z) == 1 else _softmax(z)[0]
     mean = each.mean(axis=0)
     if "probability_variance" in scores:
-        values["probability_variance"] = each[:, images, prediction].var(axis=0)
-    if "entropy" in scores or "mutual_information" in scores:
-        values["entropy"] = _entropy(mean)
-    if "mutual_information" in scores:
-        # Rounding alone can bring it below 0.
-        information = values["entropy"] - _entropy(each).mean(axis=0)
-        values["mutual_information"] = np.maximum(information, 0.0)
-    if "max_probability" in scores:
-        # The sum of the others is 1 − the largest without its rounding.
-        mean[images, mean.argmax(axis=1)] = 0.0
-        values["max_probability"] = mean.sum(axis=1)
+        chosen = each[:, images, prediction]
+        # A variance is that of the distances from 1, too; the smaller numbers are the exact ones.
+        near_one = chosen.mean(axis=0) > 0.5
+        rest = _others(each, prediction)
+        values["probability_variance"] = np.where(near_one, rest, chosen).var(axis=0)
+    if {"max_probability", "entropy", "mutual_information"} & set(scores):
+        largest = mean.argmax(axis=1)
+        others = _others(mean, largest)
+        values["max_probability"] = others
+        if "entropy" in scores:
+            values["entropy"] = _entropy(mean, largest, others)
+        if "mutual_information" in scores:
+            values["mutual_information"] = _divergence(each, mean, largest, others)
     return p, prediction, values
+
+
+def _others(p: Floats, left_out: NDArray[np.int64]) -> Floats:
+    """Sum [...] of the probabilities [..., n, C] but one of each image: 1 − that, unrounded."""
+    index = np.broadcast_to(left_out[:, None], (*p.shape[:-1], 1))
+    kept = np.take_along_axis(p, index, axis=-1)
+    np.put_along_axis(p, index, 0.0, axis=-1)
+    others = p.sum(axis=-1)
+    np.put_along_axis(p, index, kept, axis=-1)
+    return np.asarray(others)
+
+
+def _entropy(p: Floats, largest: NDArray[np.int64], others: Floats) -> Floats:
+    """Entropy [n] of distributions [n, C], from `others`, which is 1 − the largest of each."""
+    terms = p * np.log(np.where(p > 0, p, 1.0))
+    terms[np.arange(len(p)), largest] = (1 - others) * np.log1p(-others)
+    return np.asarray(-terms.sum(axis=-1))
+
+
+def _divergence(each: Floats, mean: Floats, largest: NDArray[np.int64], others: Floats) -> Floats:
+    """Mean Kullback-Leibler divergence [n] of the samples [S, n, C] from their mean [n, C].
+
+    That is the mutual information, as a sum of terms none of which is below 0: with the quotient
+    1 + d of a sample's probability and the mean, each is the mean · ((1 + d) log(1 + d) − d).
+    """
+    divisor = np.where(mean > 0, mean, 1.0)
+    images = np.arange(len(mean))
+    total = np.zeros(len(mean))
+    for sample in each:
+        d = (sample - mean) / divisor
+        # Both round to 1 here; what they miss of it does not.
+        d[images, largest] = (others - _others(sample, largest)) / divisor[images, largest]
+        logarithm = np.log1p(np.maximum(d, -1.0), out=np.zeros_like(d), where=d > -1)
+        total += np.einsum("nc,nc->n", mean, (1 + d) * logarithm - d)
+    return np.maximum(total / len(each), 0.0)

@@ -13,6 +13,16 @@ Logits = NDArray[np.floating] | Sequence[NDArray[np.floating]]
 
 # Logits converted to float64 at a time: few enough for the processor's cache.
 BLOCK = 2**18
+# The squares of larger logits, of which variances are made, overflow.
+LARGEST = 1e150
+
+
+class LogitsError(PipelineError):
+    """Logits are not numbers to compute with; `part` counts the given arrays, from 0."""
+
+    def __init__(self, message: str, part: int) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def compare(
     if not 0 <= clip < 0.5:
         raise PipelineError(f"clip is {clip}, expected a quantile in [0, 0.5)")
     wanted = [first, *(score for score in scores if score != first)]
-    samples = _samples(logits)
+    samples, part_of = _samples(logits)
     for score in wanted:
         if score in DISAGREEMENT and len(samples) == 1:
             raise PipelineError(f"{score} compares samples, and the logits hold only one")
@@ -81,7 +91,7 @@ def compare(
     probabilities = np.empty((images, classes))
     prediction = np.empty(images, np.int64)
     uncertainty = {score: np.empty(images) for score in wanted}
-    for rows, z in _blocks(samples):
+    for rows, z in _blocks(samples, part_of):
         probabilities[rows], prediction[rows], values = define(z, wanted)
         for score in wanted:
             uncertainty[score][rows] = values[score]
@@ -102,8 +112,28 @@ def _check_known(score: str, known: Sequence[str]) -> None:
         raise PipelineError(f"unknown uncertainty score {score!r}; known: {', '.join(known)}")
 
 
-def _samples(logits: Logits) -> list[NDArray[np.floating]]:
-    """Views [N, C] of every sample."""
+def log_likelihood(
+    logits: Logits, labels: NDArray[np.integer], images: NDArray[np.integer]
+) -> Floats:
+    """Logarithm of p[y] of some of the images, also where p[y] is too small for a number.
+
+    Args:
+        logits: as in `estimate`.
+        labels: [N].
+        images: which ones, [n].
+
+    Returns:
+        [n], of the softmax p of the mean logits.
+    """
+    samples, _ = _samples(logits)
+    z = np.stack([sample[images] for sample in samples], dtype=np.float64).mean(axis=0)
+    z -= z.max(axis=1, keepdims=True)
+    likelihood = z[np.arange(len(images)), labels[images]] - np.log(np.exp(z).sum(axis=1))
+    return np.asarray(likelihood)
+
+
+def _samples(logits: Logits) -> tuple[list[NDArray[np.floating]], list[int]]:
+    """Views [N, C] of every sample, and which of the given arrays each is from."""
     parts = [logits] if isinstance(logits, np.ndarray) else [np.asarray(part) for part in logits]
     shapes = ", ".join(str(part.shape) for part in parts) or "none"
     if not parts or any(part.ndim != 3 for part in parts):
@@ -117,21 +147,26 @@ def _samples(logits: Logits) -> list[NDArray[np.floating]]:
     images, classes = samples[0].shape
     if images < 1 or classes < 2:
         raise PipelineError(f"logits have shape {shapes}, expected at least 1 image and 2 classes")
-    return samples
+    return samples, [number for number, part in enumerate(parts) for _ in part]
 
 
-def _blocks(samples: list[NDArray[np.floating]]) -> Iterator[tuple[slice, Floats]]:
+def _blocks(
+    samples: list[NDArray[np.floating]], part_of: Sequence[int]
+) -> Iterator[tuple[slice, Floats]]:
     """Finite float64 logits [S, n, C], a few images at a time, so that memory is bounded."""
     images, classes = samples[0].shape
     step = max(1, BLOCK // (len(samples) * classes))
     for start in range(0, images, step):
         rows = slice(start, start + step)
         z = np.stack([sample[rows] for sample in samples], dtype=np.float64)
-        if not np.isfinite(z).all():
-            sample, image, label = np.argwhere(~np.isfinite(z))[0]
-            raise PipelineError(
-                f"logits hold {z[sample, image, label]} (sample {sample}, image {start + image}, "
-                f"class {label}), expected finite numbers"
+        # Written so that NaN is bad, too.
+        bad = ~(np.abs(z) <= LARGEST)
+        if bad.any():
+            sample, image, label = map(int, np.argwhere(bad)[0])
+            raise LogitsError(
+                f"logits hold {z[sample, image, label]:g} (sample {sample}, image {start + image}, "
+                f"class {label}), expected finite numbers up to {LARGEST:g}",
+                part_of[sample],
             )
         yield rows, z
 

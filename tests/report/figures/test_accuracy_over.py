@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -58,6 +59,46 @@ def test_hollow_markers_are_the_rows_at_chance(frame: pd.DataFrame) -> None:
     hollow = [sum(line.get_markerfacecolor() == "white" for line in markers(ax)) for ax in ause]
     assert hollow == [0, 25, 24]
     assert not any(line.get_markerfacecolor() == "white" for ax in ece for line in markers(ax))
+
+
+def test_each_point_has_a_level_of_its_own(frame: pd.DataFrame) -> None:
+    ax = draw(view(frame, "cifar100", "resnet18", metrics=["ause"])).axes[1]
+    levels = np.concatenate([each.get_offsets() for each in ax.collections])
+    points = [(line.get_xdata()[0], line.get_ydata()[0], line) for line in markers(ax)]
+    assert len(levels) == len(points) == 25
+    for (level, accuracy), (ause, height, line) in zip(levels, points, strict=True):
+        assert accuracy == height
+        assert (line.get_markerfacecolor() == "white") == (ause >= level)
+
+
+def test_markers_have_three_states(frame: pd.DataFrame) -> None:
+    here = (frame["dataset"] == "cifar100") & (frame["architecture"] == "resnet18")
+    ause = frame[here & (frame["uncertainty"] == "msp") & (frame["metric"] == "ause")]
+    more = []
+    for place, (_, row) in enumerate(ause.iterrows()):
+        low, p = [(0.01, 0.001), (-0.01, 0.2), (-0.03, 1.0)][place % 3]
+        more.append({**row, "metric": "aurg", "value": low + 0.01, "low": low, "high": low + 0.02})
+        more.append({**row, "metric": "p_chance", "value": p})
+    figure = draw(view(pd.concat([frame, pd.DataFrame(more)]), "cifar100", "resnet18",
+                       metrics=["ause"]))  # fmt: skip
+    faces = [
+        "half" if line.get_fillstyle() == "bottom" else
+        "hollow" if line.get_markerfacecolor() == "white" else "full"
+        for line in markers(figure.axes[0])
+    ]  # fmt: skip
+    assert {face: faces.count(face) for face in ("full", "half", "hollow")} == {
+        "full": 9, "half": 8, "hollow": 8,
+    }  # fmt: skip
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"better than chance", "undecided", "no better than chance"} <= set(labels)
+
+
+def test_the_ece_is_drawn_over_the_accuracies_of_its_own_tables(frame: pd.DataFrame) -> None:
+    ause, _, _, ece, *_ = draw(view(frame, "cifar100", "resnet18")).axes
+    # L1 at .6: 71.52 % in Table 2, 71.84 % in Table 4.
+    heights = [{round(float(line.get_ydata()[0]), 2) for line in markers(ax)} for ax in (ause, ece)]
+    assert 71.52 in heights[0] - heights[1]
+    assert 71.84 in heights[1] - heights[0]
 
 
 def test_a_collapsed_network_is_named_instead_of_squeezing_the_others(frame: pd.DataFrame) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from pipeline.report import panels, style
 from pipeline.report.names import display
+from pipeline.report.ranking import BETTER, UNDECIDED, UNTESTED, WORSE, ranking_state
 from pipeline.report.view import View
 
 EACH = "network"
@@ -76,18 +76,20 @@ def _legend(view: View, looks: Looks) -> list[Line2D]:
         size = _size(sparsity)
         entries += [panels.entry(f"{sparsity:g}", color="grey", markersize=size, **dot)]
     if "ause" in view.metrics:
-        hollow = {"color": "grey", "markerfacecolor": "white"} | dot
-        entries += [
-            panels.heading("Ranking"),
-            panels.entry("better than chance", color="grey", **dot),
-            panels.entry("no better than chance", **hollow),
-            panels.entry("chance", color=style.GREY, linestyle=":"),
-        ]
+        entries += [panels.heading("Ranking")]
+        for state, text in _states(points).items():
+            entries += [panels.entry(text, color="grey", **_face(state, "grey"), **dot)]
+        level: dict[str, Any] = {"marker": "|", "linestyle": "none", "markersize": 8}
+        entries += [panels.entry("a point's own chance", color="grey", **level)]
     return entries
 
 
 def _panel(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks, name: str) -> None:
     """One metric of one uncertainty method."""
+    # The paper prints other accuracies beside the ECE.
+    beside = f"accuracy_beside_{metric}"
+    if beside in points and points[beside].notna().any():
+        points = points.assign(accuracy=points[beside])
     inside = panels.near(points["accuracy"]) & panels.near(points[metric])
     _lines(ax, points, metric, looks)
     ax.set_xlim(panels.limits(points[metric][inside]))
@@ -100,24 +102,30 @@ def _panel(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks, name: str)
     ax.locator_params(axis="x", nbins=5)
 
 
+def _states(points: pd.DataFrame) -> dict[str, str]:
+    """The states that occur, with what the legend says of them."""
+    texts = {
+        BETTER: "better than chance",
+        UNTESTED: "below chance's level",
+        UNDECIDED: "undecided",
+        WORSE: "no better than chance",
+    }
+    found = {ranking_state(point) for point in points.to_dict("records")}
+    return {state: text for state, text in texts.items() if state in found}
+
+
+def _face(state: str, colour: str) -> dict[str, Any]:
+    """A marker's face: full, half full or hollow."""
+    if state == UNDECIDED:
+        return {"fillstyle": "bottom", "markerfacecoloralt": "white"}
+    return {"markerfacecolor": "white" if state == WORSE else colour}
+
+
 def _chance(ax: Axes, points: pd.DataFrame) -> None:
-    """The AUSE of a random order over the accuracy a.
-
-    It is -a ln a for a perfect oracle, and for a real one, whose AUSE is known at the points, a
-    nearly constant share of that.
-    """
-    perfect = _perfect(points["accuracy"].to_numpy()).sum()
-    if perfect > 0:
-        low, high = ax.get_ylim()
-        accuracy = np.linspace(max(low / 100, 1e-3), min(high / 100, 1), 100)
-        level = _perfect(accuracy) * points["random_level"].sum() / perfect
-        ax.plot(level, 100 * accuracy, ":", color=style.GREY, zorder=1)
-
-
-def _perfect(accuracy: np.ndarray) -> np.ndarray:
-    # The limit of a ln a at 0 is 0.
-    level: np.ndarray = -accuracy * np.log(np.where(accuracy > 0, accuracy, 1))
-    return level
+    """Beside each point the AUSE that a random order of its own images has."""
+    ax.scatter(
+        points["random_level"], 100 * points["accuracy"], marker="|", color=style.GREY, zorder=1
+    )
 
 
 def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
@@ -127,7 +135,7 @@ def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
         ax.plot(line[metric], 100 * line["accuracy"], color=colour, alpha=0.8, zorder=2)
         for point in line.to_dict("records"):
             unpruned = point["sparsity"] == 0
-            chance = metric == "ause" and point["ause_over_random"] >= 1
+            state = ranking_state(point) if metric == "ause" else BETTER
             own = "black" if unpruned else colour
             ax.plot(
                 point[metric],
@@ -135,7 +143,7 @@ def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
                 marker="o" if unpruned else looks.markers[str(pruner)],
                 markersize=_size(point["sparsity"]),
                 color=own,
-                markerfacecolor="white" if chance else own,
+                **_face(state, own),
                 zorder=4 if unpruned else 3,
             )
 

@@ -21,8 +21,9 @@ from pipeline.report.paper.beside import (
     beside_published,
     beside_published_definitions,
 )
+from pipeline.report.paper.claims import CLAIMS
 from pipeline.report.paper.printed import published
-from pipeline.report.paper.verdicts import NOT_TESTABLE, Judgement, judge
+from pipeline.report.paper.verdicts import NOT_TESTABLE, Count, Judgement, judge
 from pipeline.report.results import Resamples
 from pipeline.report.table import MISSING, Table, number
 from pipeline.report.view import stem
@@ -34,16 +35,25 @@ neighbouring sparsities, and its verdict counts the pairs that do as claimed. Wh
 CIFAR-100 is asked of any data set but ImageNet. Of the pairs that are not *open*, at least nine in
 ten do as claimed where a claim is *supported*, and at most half where it is *contradicted*; between
 these it is *mixed*, and *undecided* where most pairs are open. Two networks are *alike* where they
-differ by less than pruning has changed the first of them. Where a claim is about
-several metrics, its verdict is the worst of theirs. The paper prints no intervals, and one training
-of each network: in its tables only equal values are open, and whether a difference is more than
-chance cannot be told."""
+differ by less than pruning has changed networks like them, on average over the pruners at their
+sparsities. Where a claim is about several metrics, its verdict is the worst of theirs. Exceptions
+that the paper itself makes are left out of a claim; *our reading* marks what it does not say how to
+compare. The paper prints no intervals, and one training of each network: in its tables only equal
+values are open, and whether a difference is more than chance cannot be told."""
 
 PAIRING = """A pair is open where the 95 % interval of its difference holds 0. The comparison is
 paired: both networks are judged on the same resamples of the test images, and the interval is that
 of the difference, resample by resample. Whether the two networks' own intervals overlap is not the
 question: images that are hard are hard for both, so their difference is known better than either
-value, and networks whose intervals overlap can still differ.
+value, and networks whose intervals overlap can still differ. Of two ECEs the debiased ones are
+compared, since the plain ECE is too high by an amount that depends on the accuracy; for ensembles
+and MC dropout with the uncertainty scaled between its 5 % and 95 % quantiles, since the ECE of the
+tables, scaled to the most and the least uncertain image, is only known at the scale of these
+images.
+
+The column of the paper's tables judges the networks that this study has as well: the same
+architectures, pruners, sparsities and uncertainty methods, so that a step of sparsity is the same
+step in both.
 
 What the verdicts cannot say:
 
@@ -59,13 +69,34 @@ def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Tabl
     here, both = judge(frame, resamples), beside_published(frame)
     found = []
     if any(judgement.verdict != NOT_TESTABLE for judgement in here):
-        found.append(claims_table(here, judge(as_a_study(published()))))
+        found.append(claims_table(here, judge_paper(frame)))
     definitions = beside_published_definitions(frame)
     if not definitions.empty:
         found.append(definition_table(definitions))
     if not both.empty:
         found.append(rank_table(both))
     return found + [value_table(rows) for _, rows in both.groupby(NETWORK, sort=False)]
+
+
+def judge_paper(study: pd.DataFrame | None = None) -> list[Judgement]:
+    """What the paper's tables say of its claims: all of them, or of the networks of a study.
+
+    Beside the ECE stand the accuracies that the paper prints with it.
+    """
+    both = [as_a_study(published(beside)) for beside in ("ause", "ece")]
+    if study is not None:
+        known = _named(study).drop_duplicates()
+        both = [each[_named(each).merge(known, how="left", indicator=True)["_merge"]
+                     .eq("both").to_numpy()] for each in both]  # fmt: skip
+    if both[0].empty:
+        return [Judgement(claim, dict.fromkeys(claim.expected, Count(0, 0, 0))) for claim in CLAIMS]
+    return judge(both[0], ece_frame=both[1])
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """What the claims tell networks apart by: they ask of ImageNet, or of any other data set."""
+    keys = ["architecture", "pruner", "sparsity", "uncertainty"]
+    return frame[keys].assign(imagenet=frame["dataset"] == "imagenet").reset_index(drop=True)
 
 
 def report(found: Sequence[Table]) -> str:
@@ -77,7 +108,7 @@ def report(found: Sequence[Table]) -> str:
 def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table:
     """Every claim's verdict here and in the paper's own tables, with the counts behind them."""
     rows = [
-        [own.claim.section, own.claim.text, own.verdict, own.evidence, its.verdict, its.evidence]
+        [*_said(own), own.verdict, own.evidence, *_there(its)]
         for own, its in zip(here, paper, strict=True)
         if own.verdict != NOT_TESTABLE
     ]
@@ -97,10 +128,21 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
     return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
 
 
+def _said(judgement: Judgement) -> list[str]:
+    claim = judgement.claim
+    return [f"{claim.section}, our reading" if claim.ours else claim.section, claim.text]
+
+
+def _there(judgement: Judgement) -> list[str]:
+    if judgement.verdict == NOT_TESTABLE:
+        return ["not testable there", ""]
+    return [judgement.verdict, judgement.evidence]
+
+
 def published_claims() -> Table:
     """What the paper's own tables say of its claims."""
-    found = judge(as_a_study(published()))
-    rows = [[each.claim.section, each.claim.text, each.verdict, each.evidence] for each in found]
+    found = judge_paper()
+    rows = [[*_said(each), each.verdict, each.evidence] for each in found]
     numbers = [
         {"section": each.claim.section, "claim": each.claim.text, "metric": metric} | vars(count)
         for each in found

@@ -21,7 +21,9 @@ in the form of its Figures 2 to 4, 6 and 7.
   these. Lower is better.
 - The AUSE of a random order is not printed. Here it is −a·ln a at the accuracy a, which supposes a
   perfect oracle and is a few per cent higher than a network's own predictions would give. A dagger
-  in tables and a hollow marker in figures mark an uncertainty that ranks the images no better."""
+  in tables and a hollow marker in figures mark an uncertainty that ranks the images no better. The
+  paper prints no intervals, so which of the others rank them better is not known.
+- Beside the ECE stand the accuracies of Tables 4, 5 and 7, elsewhere those of Tables 2, 3 and 6."""
 
 
 def write(folder: Path, formats: Sequence[str] = ("svg", "png"), dpi: int = 150) -> list[Path]:

@@ -17,7 +17,7 @@ def published(accuracy_beside: str = "ause") -> pd.DataFrame:
 
     Args:
         accuracy_beside: from whose tables the accuracies are read, `ause` or `ece`; they differ a
-            little.
+            little. The metric `accuracy_beside_ece` is always that of the tables of the ECE.
 
     The definition is `printed`. The AUSE of a random order is the closed form -(1-e) ln(1-e) of
     the printed error rate e, which supposes a perfect oracle.
@@ -29,6 +29,8 @@ def published(accuracy_beside: str = "ause") -> pd.DataFrame:
     beside = printed[printed["metric"] == accuracy_beside].set_index(SHOWN)
     accuracy = beside["accuracy_percent"] / 100
     numbers.insert(0, "accuracy", accuracy)
+    beside_ece = printed[printed["metric"] == "ece"].set_index(SHOWN)["accuracy_percent"] / 100
+    numbers["accuracy_beside_ece"] = beside_ece
     numbers["random_level"] = -accuracy * np.log(accuracy)
     numbers["ause_over_random"] = numbers["ause"] / numbers["random_level"]
     # Back in the order of the tables, from which names take theirs.

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from pipeline.report.names import display
+from pipeline.report.ranking import about_marks, mark
 from pipeline.report.table import (
     Record,
     Table,
-    about_dagger,
     by_sparsity,
-    dagger,
     network_table,
     number,
 )
@@ -27,21 +26,21 @@ def tables(view: View) -> Iterator[Table]:
 def accuracy_table(view: View, metric: str) -> Table:
     """Accuracy/metric of every pruner and uncertainty method, scaled as the paper prints them.
 
-    In tables of the AUSE a dagger marks what ranks the images no better than chance.
+    In tables of the AUSE marks say what does not rank the images better than chance.
     """
     numbers = view.points
     ranking = metric == "ause"
 
     def cell(record: Record) -> str:
         text = f"{number(100 * record['accuracy'], 2)}/{number(10 * record[metric], 3)}"
-        return text + dagger(record) if ranking else text
+        return text + mark(record) if ranking else text
 
     name = display(metric, "metric")
     caption = f"accuracy in % / {name} × 10 (0.319 means 0.0319), at sparsities s."
     return network_table(
         view,
         metric,
-        f"{caption} {about_dagger(numbers)}" if ranking else caption,
+        f"{caption} {about_marks(numbers)}" if ranking else caption,
         numbers,
         *by_sparsity(numbers, ["pruner", "uncertainty"], cell),
         columns=["accuracy", metric, *(["random_level", "ause_over_random"] if ranking else [])],

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
+from pipeline.report.ranking import about_marks, mark
 from pipeline.report.table import (
     Record,
     Table,
-    about_dagger,
     by_sparsity,
-    dagger,
     network_table,
     number,
 )
@@ -18,11 +17,11 @@ ORDER = 20
 
 
 def tables(view: View) -> Iterator[Table]:
-    """AUSE ÷ AUSE of a random order, with a dagger from 1 on."""
+    """AUSE ÷ AUSE of a random order, marked where that is not better than chance."""
     numbers = view.points
     caption = (
         "AUSE ÷ AUSE of a random order of the images, at sparsities s: 0 ranks like the oracle, 1 "
-        f"like chance. {about_dagger(numbers)}"
+        f"like chance. {about_marks(numbers)}"
     )
     yield network_table(
         view,
@@ -35,4 +34,4 @@ def tables(view: View) -> Iterator[Table]:
 
 
 def _cell(record: Record) -> str:
-    return number(record["ause_over_random"], 2) + dagger(record)
+    return number(record["ause_over_random"], 2) + mark(record)

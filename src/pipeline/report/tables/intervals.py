@@ -27,8 +27,10 @@ def tables(view: View) -> Iterator[Table]:
     yield network_table(
         view,
         "intervals",
-        "95 % intervals, at sparsities s. They resample the test images, so they hold for these "
-        "trained networks: how far another training would land is not in them.",
+        "95 % intervals, at sparsities s. They are over the test images, so they hold for these "
+        "trained networks: how far another training would land is not in them. That of an ECE is "
+        "of the true calibration error, which the plain ECE overestimates; of ensembles and MC "
+        "dropout it holds at the scale of these images.",
         numbers,
         ["Metric", *header],
         rows,

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from pipeline.metrics import percentile_interval, resample_members
-from pipeline.report.results import KEYS, Resamples
+from pipeline.metrics import catalogue, percentile_interval, resample_members, shifted_interval
+from pipeline.report.results import KEYS, OWN, Resamples
 from pipeline.report.table import Record, Table, by_sparsity, network_table, number, records
 from pipeline.report.view import View
 
@@ -45,10 +45,15 @@ def _interval(record: Record, resamples: Resamples) -> tuple[float, float]:
     """That of the mean over the members; NaN where one of them was not resampled."""
     each = [record | {"member": member} for member in range(record["count"])]
     members = [resamples.get(tuple(member[key] for key in KEYS), {}) for member in each]
-    if not all(record["metric"] in member for member in members):
+    metric = catalogue.resampled_key(record["metric"])
+    if not all(metric in member for member in members):
         return np.nan, np.nan
-    drawn = np.stack([member[record["metric"]] for member in members])
-    return percentile_interval(resample_members(drawn))
+    drawn = resample_members(np.stack([member[metric] for member in members]))
+    if not metric.startswith("ece"):
+        return percentile_interval(drawn)
+    own = float(np.mean([member[OWN + metric] for member in members]))
+    low, high = shifted_interval(own, drawn)
+    return max(low, 0.0), max(high, 0.0)
 
 
 def _cell(record: Record) -> str:
