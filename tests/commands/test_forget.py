@@ -19,7 +19,7 @@ def test_what_was_made_from_it_goes_too(tree: Tree) -> None:
     assert [line.split("/")[-1].split("~")[0] for line in lines[:-1]] == [
         "score", "finetune", "infer", "prune"
     ]  # fmt: skip
-    assert tree.count() == 31 - 4
+    assert tree.count() == 32 - 4
     assert not backup.exists()
     assert not tree.plan.marker.exists()
     assert (tree.plan.study_folder / "results.csv").exists()
@@ -39,7 +39,7 @@ def test_one_folder_and_a_dry_run(tree: Tree) -> None:
         assert [line.split()[0] for line in lines[:-1]] == [verb.split()[0]] * 3
         assert lines[1] == f"{verb} {tree.root / 'digits/resnet18/msp'}/{lines[1].split('/')[-1]}"
         assert lines[-1] == f"3 artifacts, {size / 1000:.3g} kB"
-        assert tree.count() == (31 if option else 28)
+        assert tree.count() == (32 if option else 29)
         assert tree.plan.marker.exists() == bool(option)
 
 
@@ -48,8 +48,8 @@ def test_it_sees_past_checkpoints_that_were_deleted(tree: Tree) -> None:
         shutil.rmtree(tree.at("plain-1/l1-0.5", stage))
     tree.call("forget", str(tree.at("plain-1", "train")))
     assert not list((tree.root / "digits/resnet18/plain-1").rglob("manifest.json"))
-    # Data, two networks with 4 pruned and 2 fine-tuned ones, 6 predictions, msp and mc_dropout.
-    assert tree.count() == 1 + 2 + 4 + 2 + 6 + 6
+    # Data, the check, two networks with 4 pruned and 2 fine-tuned ones, 6 predictions, 6 scores.
+    assert tree.count() == 1 + 1 + 2 + 4 + 2 + 6 + 6
 
 
 def test_a_damaged_manifest_is_no_obstacle(tree: Tree) -> None:
@@ -68,7 +68,7 @@ def test_what_is_being_made_is_not_forgotten(tree: Tree) -> None:
         status, lines = tree.call("forget", "digits/resnet18/plain-1")
     assert status == f"{folder} is being made by process 7 on here; stop it first"
     assert lines == []
-    assert tree.count() == 31
+    assert tree.count() == 32
 
 
 def test_a_path_is_a_place_however_it_is_written(tree: Tree) -> None:
@@ -98,4 +98,4 @@ def test_a_place_without_artifacts_is_refused(tree: Tree) -> None:
     for place in ("digits/resnet18", "digits/vgg19/plain-0", "studies/tiny", "../artifacts", ""):
         status, _ = tree.call("forget", place)
         assert str(status).startswith("no artifacts in artifacts")
-    assert tree.count() == 31
+    assert tree.count() == 32

@@ -8,7 +8,7 @@ import pytest
 from commands.tree import Tree
 from support import snapshot
 
-from pipeline.cache import code_identity
+from pipeline.cache import code_identity, paths
 
 
 def stages(lines: list[str]) -> list[str]:
@@ -23,7 +23,12 @@ def test_it_wants_a_study(tree: Tree) -> None:
 
 def test_what_no_named_study_uses_can_go(tree: Tree) -> None:
     used = snapshot(Path())
-    tree.add("sparser", pruners=["l1"], sparsities=[0.75])
+    sparser = tree.add("sparser", pruners=["l1"], sparsities=[0.75])
+    (check,) = {paths.folder(each) for each in sparser.checks.values()}
+
+    def is_new(name: str) -> bool:
+        return "0.75" in name or check in name
+
     # What nobody else should touch: another study's drawings, and folders of other names.
     for stranger in ("studies/old~stuff", "digits/notes~1", "digits/train~", "mine/train~0000000g"):
         (tree.root / stranger).mkdir(parents=True)
@@ -36,14 +41,14 @@ def test_what_no_named_study_uses_can_go(tree: Tree) -> None:
 
     status, lines = tree.call("gc", "tiny.yaml")
     assert not status
-    assert [line.startswith("would delete artifacts/digits/") for line in lines[:-1]] == [True] * 12
-    assert stages(lines[:-1]) == sorted(["prune", "finetune", "infer", "score"] * 3)
+    assert [line.startswith("would delete artifacts/digits/") for line in lines[:-1]] == [True] * 13
+    assert stages(lines[:-1]) == sorted(["check", *["prune", "finetune", "infer", "score"] * 3])
     freed = sum(
         size
         for name, (size, _) in everything.items()
-        if "0.75" in name and Path(name).parent.name != "figures"
+        if is_new(name) and Path(name).parent.name != "figures"
     )
-    assert lines[-1] == (f"artifacts that can go: 12, {freed / 1000:.3g} kB; --delete deletes them")
+    assert lines[-1] == (f"artifacts that can go: 13, {freed / 1000:.3g} kB; --delete deletes them")
     assert snapshot(Path()) == everything
     assert tree.call("gc", "tiny.yaml", "sparser.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
 
@@ -52,8 +57,8 @@ def test_what_no_named_study_uses_can_go(tree: Tree) -> None:
     assert lines[0].startswith("deleted artifacts/digits/")
     left = snapshot(Path())
     assert used.items() <= left.items()
-    assert {name for name in everything if "0.75" in name}.isdisjoint(left)
-    assert {name for name in everything if "0.75" not in name} == set(left)
+    assert {name for name in everything if is_new(name)}.isdisjoint(left)
+    assert {name for name in everything if not is_new(name)} == set(left)
     assert inside.exists()
     assert not backup.exists()
     assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
@@ -112,7 +117,7 @@ def test_checkpoints_whose_predictions_are_there_can_go(tree: Tree) -> None:
     assert {name.split("~")[0].split("/")[-1] for name in gone if "/train~" not in name} == {
         "prune", "finetune"
     }  # fmt: skip
-    assert tree.count() == 31 - 1 - 6
+    assert tree.count() == 32 - 1 - 6
     assert tree.plan.marker.exists()
     assert interrupted.exists()
 

@@ -24,7 +24,7 @@ class Printed:
             assert (dataset, architecture) == ("digits", "resnet18")
             self.states[f"{uncertainty} {pruner} {sparsity}"] = state
         start = next(n for n, line in enumerate(self.lines) if line.split()[:1] == ["there"])
-        table = [line.split(None, TIME) for line in self.lines[start + 1 : start + 8]]
+        table = [line.split(None, TIME) for line in self.lines[start + 1 : start + 9]]
         self.totals = {row[0]: [int(cell) for cell in row[1:TIME]] for row in table}
         self.times = {row[0]: row[TIME] for row in table if len(row) > TIME}
 
@@ -37,8 +37,8 @@ def test_a_finished_study(tree: Tree) -> None:
     assert len(printed.states) == 9
     assert printed.not_done() == {}
     assert printed.totals == {
-        "data": [1, 0, 0], "train": [3, 0, 0], "prune": [6, 0, 0],
-        "finetune": [3, 0, 0], "infer": [9, 0, 0], "score": [9, 0, 0], "all": [31, 0, 0],
+        "data": [1, 0, 0], "check": [1, 0, 0], "train": [3, 0, 0], "prune": [6, 0, 0],
+        "finetune": [3, 0, 0], "infer": [9, 0, 0], "score": [9, 0, 0], "all": [32, 0, 0],
     }  # fmt: skip
     assert printed.times == {}
     assert printed.lines[-1] == "tiny: 9 of 9 combinations done; the study is drawn: nothing to do"
@@ -67,7 +67,7 @@ def test_what_would_run(tree: Tree) -> None:
         "msp l1 0.5": "done; not kept prune",
     }
     assert printed.totals["finetune"] == [2, 1, 1]
-    assert printed.totals["all"] == [27, 4, 3]
+    assert printed.totals["all"] == [28, 4, 3]
     assert printed.lines[-1] == "tiny: 8 of 9 combinations done; the study is not drawn"
 
 
@@ -126,7 +126,7 @@ def test_a_changed_study(tree: Tree) -> None:
         "makes 2 finetune, 2 infer, score (finetune made with other settings)"
     )
     assert printed.states["ensemble none 0"] == "done"
-    assert printed.totals["all"] == [1 + 3 + 3 + 3 + 3, 9, 9]
+    assert printed.totals["all"] == [1 + 3 + 3 + 3 + 3, 10, 9]
 
 
 def test_trainings(tree: Tree) -> None:
@@ -165,7 +165,7 @@ def test_damaged_artifacts_that_snakemake_takes_as_they_are(tree: Tree) -> None:
     start = printed.lines.index("damaged, but Snakemake takes them as they are; delete them:")
     assert sorted(printed.lines[start + 1 : start + 3]) == sorted([str(score), str(pruned)])
     assert printed.lines[start + 3] == ""
-    assert printed.totals["all"] == [29, 2, 0]
+    assert printed.totals["all"] == [30, 2, 0]
 
 
 def test_the_time_it_takes(tree: Tree) -> None:

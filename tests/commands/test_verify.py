@@ -11,7 +11,7 @@ from pipeline.cache.files import sha256
 
 
 def test_all_is_well(tree: Tree) -> None:
-    assert tree.call("verify") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("verify") == (0, ["0 problems in 32 artifacts"])
 
 
 def test_problems_are_named(tree: Tree) -> None:
@@ -32,7 +32,7 @@ def test_problems_are_named(tree: Tree) -> None:
         f"{foreign}: manifest.json is that of 00000000",
         f"{damaged}: manifest.json is damaged",
     ])  # fmt: skip
-    assert lines[-1] == "4 problems in 31 artifacts; 1 made by other code"
+    assert lines[-1] == "4 problems in 32 artifacts; 1 made by other code"
 
 
 def test_a_parent_that_was_made_again_with_other_bits(tree: Tree) -> None:
@@ -46,7 +46,7 @@ def test_a_parent_that_was_made_again_with_other_bits(tree: Tree) -> None:
     assert lines == [
         f"{tree.at('ensemble', 'score')}: made from another copy of {parent}",
         f"{tree.at('msp', 'score')}: made from another copy of {parent}",
-        "2 problems in 31 artifacts",
+        "2 problems in 32 artifacts",
     ]
 
 
@@ -57,7 +57,7 @@ def test_deleted_parents_and_unfinished_artifacts_are_no_problem(tree: Tree) -> 
     # Three fine-tuned networks, and the scores of the unfinished predictions: msp and ensemble.
     assert tree.call("verify") == (
         0,
-        ["0 problems in 28 artifacts; 5 made from parents that were deleted; 1 unfinished"],
+        ["0 problems in 29 artifacts; 5 made from parents that were deleted; 1 unfinished"],
     )
 
 
@@ -67,7 +67,7 @@ def test_other_code_is_no_problem(tree: Tree) -> None:
     old = folder.rename(folder.with_name("prune~00000000"))
     manifests.Manifest("0" * 8, manifest.spec, manifest.files, manifest.parents).write(old)
     assert tree.call("verify")[1] == [
-        "0 problems in 31 artifacts; 1 made from parents that were deleted; 1 made by other code"
+        "0 problems in 32 artifacts; 1 made from parents that were deleted; 1 made by other code"
     ]
 
 
@@ -89,9 +89,9 @@ def test_versions_that_differ_are_said(tree: Tree) -> None:
 def test_only_what_a_study_uses(tree: Tree) -> None:
     tree.add("sparser", pruners=["l1"], sparsities=[0.75])
     (tree.at("plain-0/l1-0.75", "prune") / "report.json").unlink()
-    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 32 artifacts"])
     # The data set and the networks are shared: 1 + 3, 3 + 3 pruned, 6 predictions, 6 scores.
-    assert tree.call("verify", "sparser.yaml")[1][-1] == "1 problem in 22 artifacts"
+    assert tree.call("verify", "sparser.yaml")[1][-1] == "1 problem in 23 artifacts"
     # 3 pruned, 3 fine-tuned, 3 predictions and 3 scores are the second study's own.
     assert tree.call("verify")[1][-1] == "1 problem in 43 artifacts"
     assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 43 artifacts"
@@ -106,7 +106,7 @@ def test_what_a_study_plans_and_is_not_there(tree: Tree) -> None:
     status, lines = tree.call("verify", "tiny.yaml")
     assert status == 1
     assert lines[:-1] == [f"{folder}: planned and not there" for folder in lost]
-    assert lines[-1].startswith("2 problems in 28 artifacts")
+    assert lines[-1].startswith("2 problems in 29 artifacts")
     assert tree.call("verify")[0] == 0
 
 
@@ -120,15 +120,15 @@ def test_places_may_be_links(tree: Tree) -> None:
     place = tree.root / "digits" / "resnet18"
     place.rename("disk")
     place.symlink_to(Path("disk").absolute())
-    assert tree.call("verify") == (0, ["0 problems in 31 artifacts"])
-    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 31 artifacts"])
+    assert tree.call("verify") == (0, ["0 problems in 32 artifacts"])
+    assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 32 artifacts"])
     assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
     # Another name of a folder that a study uses is not another folder.
     place.unlink()
     place.symlink_to(Path("disk").absolute())
     (tree.root / "digits" / "alias").symlink_to(Path("disk").absolute())
     assert tree.call("gc", "tiny.yaml")[1] == ["artifacts that can go: 0, 0 bytes"]
-    assert tree.call("forget", "digits")[1][-1].startswith("31 artifacts, ")
+    assert tree.call("forget", "digits")[1][-1].startswith("32 artifacts, ")
     assert tree.count() == 0
     assert not list(Path("disk").rglob("manifest.json"))
 

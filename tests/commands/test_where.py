@@ -11,7 +11,7 @@ def test_it_says_what_is_not_there(tree: Tree) -> None:
     shutil.rmtree(gone)
     status, lines = tree.call("where", "tiny.yaml")
     assert not status
-    assert len(lines) == 31
+    assert len(lines) == 32
     assert [line for line in lines if "not there" in line] == [f"{gone}  (not there)"]
     _, some = tree.call("where", "tiny.yaml", "digits/resnet18/plain-0/l1")
     assert sorted(line.split("/")[-1].split("~")[0] for line in some) == [

@@ -18,8 +18,8 @@ Call = Callable[..., tuple[int | str | None, list[str]]]
 class Tree:
     """A folder with study files and the artifacts that these would have made.
 
-    The tiny study has 31 artifacts: a data set, 3 networks, 6 pruned ones, 3 fine-tuned ones,
-    9 predictions, 9 scores. Each payload is 100 bytes.
+    The tiny study has 32 artifacts: a data set, a check, 3 networks, 6 pruned ones, 3 fine-tuned
+    ones, 9 predictions, 9 scores. Each payload is 100 bytes.
     """
 
     def __init__(self, call: Call) -> None:

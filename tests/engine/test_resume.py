@@ -205,7 +205,15 @@ def test_the_stamp_tells_codes_and_parents_apart(
     # Another digest may go by the same identity: the fingerprint, which is cached, stays.
     monkeypatch.setattr(code_identity, "digest", lambda unit: "another")
     stamps.append(job.stamp)
-    assert len(set(stamps)) == 3
+    # The network that a job trains on may be another's code.
+    network = f"models.{TRAIN.architecture}"
+    tuned = Job(specs.Finetune(specs.Prune(TRAIN, "l1", 0.5), TRAIN.recipe))
+    for digest in ("one", "two"):
+        monkeypatch.setattr(
+            code_identity, "digest", lambda unit, d=digest: d if unit == network else ""
+        )
+        stamps.append(tuned.stamp)
+    assert len(set(stamps)) == 5
 
 
 def test_signals_do_what_they_did_once_a_training_is_over() -> None:

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
 
+from pipeline.cutting.feature_maps import find_feature_maps
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.pruning import hrank, scores
@@ -77,7 +80,7 @@ def test_an_imagenet_stem_shows_its_pooled_map() -> None:
     reference = torchvision.models.resnet18(num_classes=5)
     model = build("resnet18", 5, image_size=224)
     for network in (reference, model):
-        _, maps = hrank.feature_maps(network)
+        maps = find_feature_maps(network).nodes
         assert maps["conv1"].name == "maxpool"
         assert maps["layer1.0.conv1"].name == "layer1_0_relu"
         assert maps["layer1.0.conv2"].name == "layer1_0_relu_1"
@@ -90,7 +93,7 @@ def test_an_imagenet_stem_shows_its_pooled_map() -> None:
 
 
 def test_without_activation_the_sum_counts() -> None:
-    _, maps = hrank.feature_maps(torchvision.models.mobilenet_v2().eval())
+    maps = find_feature_maps(torchvision.models.mobilenet_v2().eval()).nodes
     assert maps["features.1.conv.0.0"].name == "features_1_conv_0_2"  # ReLU6
     assert maps["features.2.conv.2"].name == "features_2_conv_3"  # batch norm, then branches
     assert maps["features.3.conv.2"].name == "add"
@@ -107,7 +110,7 @@ def test_functions_and_methods_count_like_modules() -> None:
             x = self.b(x).relu_()
             return nn.functional.leaky_relu(self.c(x), inplace=True)
 
-    _, maps = hrank.feature_maps(Styles())
+    maps = find_feature_maps(Styles()).nodes
     assert [maps[name].name for name in "abc"] == ["relu", "relu_", "leaky_relu"]
 
 
@@ -144,3 +147,97 @@ def test_a_network_that_branches_on_its_input_is_refused() -> None:
 
     with pytest.raises(PipelineError, match=r"^hrank cannot trace Branches: "):
         scores(Branches(), "hrank", example_input=EXAMPLE, images=torch.ones(2, 3, 32, 32))
+
+
+class Tail(nn.Module):
+    """A convolution, and what a function makes of it."""
+
+    def __init__(self, tail: Callable[[Tensor], Tensor], conv: nn.Module | None = None) -> None:
+        super().__init__()
+        self.conv = conv or nn.Conv2d(3, 4, 3, padding=1)
+        self.norm, self.fc = nn.BatchNorm2d(4), nn.Linear(4, 2)
+        self.tail = tail
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.tail(self.norm(self.conv(x))).mean(dim=(2, 3)))
+
+
+class OwnKind(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return self._conv_forward(x, self.weight * 2, self.bias)
+
+
+class Fused(nn.Conv2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).relu()
+
+
+class NormAndActivation(nn.BatchNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).clamp(min=0)
+
+
+@pytest.mark.parametrize(
+    ("tail", "name"),
+    [
+        (lambda x: nn.functional.max_pool2d(x, 2).relu(), "relu"),
+        (lambda x: nn.functional.avg_pool2d(x, 2).relu(), "relu"),
+        (nn.Sequential(nn.MaxPool2d(2), nn.Hardtanh()), "tail_1"),
+        (lambda x: x.clamp(min=0), "clamp"),
+        (lambda x: torch.clamp_min(x, 0), "clamp_min"),
+        (lambda x: nn.functional.hardtanh(x, 0, 6), "hardtanh"),
+        (nn.ReLU6(), "tail"),
+        (lambda x: nn.functional.relu(x, inplace=True), "relu"),
+    ],
+)
+def test_an_activation_is_found_where_it_hides(tail: Callable[[Tensor], Tensor], name: str) -> None:
+    maps = find_feature_maps(Tail(tail))
+    assert maps.nodes["conv"].name == name
+    assert maps.plain == ()
+    torch.manual_seed(0)
+    model, images = calibrated(Tail(tail), IMAGES), IMAGES
+    with torch.no_grad():
+        expected = ranks_one_by_one(model.tail(model.norm(model.conv(images))))
+    found = scores(model, "hrank", example_input=images, images=images)
+    assert found["conv"].tolist() == pytest.approx(expected)
+
+
+IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_stem_of_functions_shows_its_pooled_map_too() -> None:
+    class Residual(Tail):
+        def forward(self, x: Tensor) -> Tensor:
+            x = nn.functional.max_pool2d(self.norm(self.conv(x)).relu(), 2)
+            return self.fc((x + x.sigmoid()).mean(dim=(2, 3)))
+
+    assert find_feature_maps(Residual(nn.Identity())).nodes["conv"].name == "max_pool2d"
+
+
+def test_convolutions_of_other_kinds_have_maps() -> None:
+    maps = find_feature_maps(Tail(nn.ReLU(), OwnKind(3, 4, 3)))
+    assert maps.nodes["conv"].name == "tail"
+    maps = find_feature_maps(Tail(nn.Identity(), Fused(3, 4, 3)))
+    assert maps.nodes["conv"].name == "conv"
+    assert maps.plain == ()
+    model = Tail(nn.Identity())
+    model.norm = NormAndActivation(4)
+    assert find_feature_maps(model).nodes["conv"].name == "norm"
+    found = scores(Tail(nn.ReLU(), OwnKind(3, 4, 3)), "hrank", example_input=IMAGES, images=IMAGES)
+    assert found["conv"].shape == (4,)
+
+
+def test_maps_without_activation_and_equal_ranks_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    torch.manual_seed(0)
+    found = scores(Tail(nn.MaxPool2d(2)), "hrank", example_input=IMAGES, images=IMAGES)
+    assert found["conv"].tolist() == [8.0] * 4  # full ranks, before the pool
+    assert [record.getMessage() for record in caplog.records] == [
+        "hrank: no activation was found behind conv",
+        "hrank: equal ranks, so that the L1 norm decides, in conv",
+    ]
+    caplog.clear()
+    model = calibrated(build("resnet18", 5, width=0.0625), torch.randn(8, 3, 32, 32))
+    scores(model, "hrank", example_input=EXAMPLE, images=torch.randn(4, 3, 32, 32))
+    assert not any("no activation" in record.getMessage() for record in caplog.records)

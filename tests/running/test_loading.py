@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.cache import manifests, paths, payloads, specs
 from pipeline.cache.files import sha256
+from pipeline.registry import MODELS, PRUNERS, UNCERTAINTIES
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -262,3 +263,56 @@ def test_scripts_load_all_that_computes_under_guard(lab: Lab) -> None:
             "from pipeline.running import loading",
             "from pipeline.errors import PipelineError",
         }
+
+
+def test_digests_cover_all_that_importing_the_stages_and_entries_loads() -> None:
+    code = """
+from pipeline.running import loading
+loading.begin()
+from pipeline.cache import code_identity
+from pipeline.registry import REGISTRIES
+from importlib import import_module
+loading.cover(code_identity.units())
+for unit in code_identity.units():
+    if unit.startswith("stages."):
+        import_module(f"pipeline.{unit}")
+for registry in REGISTRIES:
+    for name in registry.names():
+        registry.load(name)
+loading.check()
+print(len(loading.GUARD.files))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("architecture", MODELS.names())
+def test_digests_cover_all_that_jobs_load(tmp_path: Path, architecture: str) -> None:
+    """Each stage with each entry, as a job of its own."""
+    recipe = specs.Recipe(1, batch_size=256)
+    data = specs.Data("digits")
+    plain, dropout = (
+        specs.Train(data, architecture, recipe, (("width", 1 / 16),), rate) for rate in (0.0, 0.1)
+    )
+    pruned = [
+        specs.Prune(plain, name, 0.5, recipe=recipe if trains else None)
+        for name in PRUNERS.names()
+        for trains in [PRUNERS.function(name) == "prune_in_training"]
+    ]
+    finetuned = specs.Finetune(pruned[0], recipe)
+    inferred = [specs.Infer(plain), specs.Infer(finetuned), specs.Infer(dropout, 2)]
+    scores = [
+        specs.Score(
+            (inferred[2 if UNCERTAINTIES.constant(name, "MODELS") == "dropout" else 0],),
+            name,
+            bootstrap=0,
+        )
+        for name in UNCERTAINTIES.names()
+    ]
+    for spec in (data, plain, dropout, *pruned, finetuned, *inferred, *scores):
+        command = [sys.executable, str(SCRIPTS / "stage.py"), "--artifacts", str(tmp_path)]
+        content = json.dumps(spec.to_json())
+        done = subprocess.run([*command, "--spec", content], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr

@@ -106,6 +106,17 @@ def test_places(plan: Plan) -> None:
     assert rules.at("digits/resnet18") == rules.at("all") == rules.at("") == []
 
 
+def test_which_targets_draw(plan: Plan) -> None:
+    rules = Rules(plan)
+    drawn = str(plan.report_files[0])
+    asked = [[], ["all"], ["plot"], ["predictions", "tables"], [drawn], [f"./{drawn}"]]
+    assert not any(rules.draws(targets) for targets in asked)
+    write(plan.report_files)
+    assert all(rules.draws(targets) for targets in asked)
+    assert not rules.draws(["predictions"])
+    assert not rules.draws(["compare", PLACE])
+
+
 @pytest.mark.parametrize("root", ["artifacts", "elsewhere", "absolute"])
 def test_what_is_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str) -> None:
     monkeypatch.chdir(tmp_path)

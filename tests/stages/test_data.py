@@ -29,7 +29,7 @@ def spec(path: Path, **fields: Any) -> Data:
 @pytest.fixture
 def job(tmp_path: Path) -> Callable[[Data], Job]:
     def job(spec: Data) -> Job:
-        found = Job(spec, Switches(artifacts=tmp_path / "artifacts"), readers=2)
+        found = Job(spec, Switches(artifacts=tmp_path / "artifacts"), threads=2)
         found.folder.mkdir(parents=True, exist_ok=True)
         return found
 

@@ -118,3 +118,49 @@ def test_labels_that_would_name_the_same_files(
     }
     with pytest.raises(PipelineError, match=r"named as those of .*; choose another `label"):
         Study.load(study)
+
+
+def folder(**options: Any) -> dict[str, Any]:
+    return STUDY | {"datasets": [{"name": "imagefolder", "path": "x", **options}]}
+
+
+def test_lists_take_the_types_of_the_default() -> None:
+    (data,) = Study.load(folder(mean=[0, "5e-1", 1], flip=False, train="Training")).datasets
+    assert data.options == (("flip", False), ("mean", (0.0, 0.5, 1.0)), ("train", "Training"))
+    (same,) = Study.load(folder(mean=[0.485, 0.456, 0.406], scale=[0.08, 1])).datasets
+    assert same.options == ()
+    assert same.fingerprint == Study.load(folder()).datasets[0].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mean": [0.5]}, r"datasets\[0\].mean: \[0.5\] has 1 values, not 3"),
+        ({"mean": [0.5, "grey", 0.5]}, r"datasets\[0\].mean: 'grey' is not of type float"),
+        ({"mean": 0.5}, r"datasets\[0\].mean: 0.5 is not of type tuple"),
+        ({"flip": [True]}, r"datasets\[0\].flip: .* is not of type bool"),
+        ({"test_version": 0}, r"datasets\[0\].test_version: 0 is not at least 1"),
+    ],
+)
+def test_lists_and_versions_that_are_wrong(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message) as caught:
+        Study.load(folder(**options))
+    assert "\n" not in str(caught.value)
+
+
+def test_another_test_version_keeps_the_networks() -> None:
+    def stages(study: Study) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        waiting: list[Any] = [each.score for each in study.combinations()]
+        while waiting:
+            spec = waiting.pop()
+            found.setdefault(spec.stage, set()).add(spec.fingerprint)
+            waiting += spec.reads()
+        return found
+
+    first, second = stages(Study.load(folder())), stages(Study.load(folder(test_version=2)))
+    for stage in ("train", "prune", "finetune"):
+        assert first[stage] == second[stage]
+    for stage in ("infer", "score"):
+        assert not first[stage] & second[stage]
+    assert first["data"] < second["data"]

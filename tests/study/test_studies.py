@@ -26,6 +26,7 @@ def content(name: str) -> dict[str, Any]:
 # networks.
 GRID = {
     "data": 1,
+    "check": 2,
     "train": 2 * 6,
     "prune": 2 * 6 * 5 * 4,
     "finetune": 2 * 6 * 4 * 4,
@@ -33,9 +34,17 @@ GRID = {
     "score": 2 * (2 + 5) * 21,
 }
 # One network: 2 members and the one with dropout, 5 pruners, 2 sparsities.
-QUICK = {"data": 1, "train": 3, "prune": 30, "finetune": 24, "infer": 33, "score": 33}
+QUICK = {"data": 1, "check": 1, "train": 3, "prune": 30, "finetune": 24, "infer": 33, "score": 33}
 # One network, 2 sparsities; MSP of all 5 members.
-IMAGENET = {"data": 1, "train": 6, "prune": 60, "finetune": 48, "infer": 66, "score": 77}
+IMAGENET = {
+    "data": 1,
+    "check": 1,
+    "train": 6,
+    "prune": 60,
+    "finetune": 48,
+    "infer": 66,
+    "score": 77,
+}
 JOBS = {
     "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "imagenet": IMAGENET,
     "imagenette": QUICK,
@@ -130,7 +139,7 @@ def test_snakemake_plans_imagenet_without_images_or_weights(tmp_path: Path) -> N
     planned = project.call("snakemake", "--dry-run", "--configfile", study)
     assert planned.returncode == 0, planned.stdout + planned.stderr
     # With the target itself.
-    assert re.search(r"^total +260$", planned.stdout, re.MULTILINE)
+    assert re.search(r"^total +261$", planned.stdout, re.MULTILINE)
 
 
 def test_where_the_images_lie_and_what_decodes_them_makes_no_other_data_set() -> None:

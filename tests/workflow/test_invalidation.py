@@ -31,11 +31,14 @@ L1 = DRAW + jobs("""
 
 TRAIN = jobs("train digits/resnet18/{plain-0,plain-1,dropout-0}")
 
+CHECK = jobs("check digits/resnet18/cuts")
+
 SCORES = DRAW + jobs("score digits/resnet18/{msp,mc_dropout,ensemble}{,/l1-0.5,/resrep-0.5}")
 
 EVERYTHING = (
     SCORES
     + TRAIN
+    + CHECK
     + jobs("""
     read digits
     prune digits/resnet18/{plain-0,plain-1,dropout-0}/{l1-0.5,resrep-0.5}
@@ -101,6 +104,7 @@ def test_nothing_changed(project: Project) -> None:
         pytest.param(
             {"dropout": 0.3},
             DRAW
+            + CHECK
             + jobs("""
                 train digits/resnet18/dropout-0
                 prune digits/resnet18/dropout-0/{l1-0.5,resrep-0.5}
@@ -199,6 +203,7 @@ def test_a_changed_study(project: Project, changes: Mapping[str, Any], expected:
         pytest.param(
             {"uncertainties": ["msp", "ensemble"]},
             DRAW
+            + CHECK
             + jobs("""
                 train digits/resnet18/dropout-0
                 prune digits/resnet18/dropout-0/{l1-0.5,resrep-0.5}
@@ -247,9 +252,10 @@ def test_deleted_checkpoints_are_made_when_they_are_needed_and_no_sooner(project
     assert project.planned(**WITH_RANDOM) == RANDOM
     delete(project, "train")
     assert project.planned() == NOTHING
-    assert project.planned(**WITH_RANDOM) == RANDOM + TRAIN
+    # The check that is there knew no random pruner.
+    assert project.planned(**WITH_RANDOM) == RANDOM + TRAIN + CHECK
     delete(project, "data")
-    assert project.planned(**WITH_RANDOM) == RANDOM + TRAIN + jobs("read digits")
+    assert project.planned(**WITH_RANDOM) == RANDOM + TRAIN + CHECK + jobs("read digits")
 
 
 def test_deleted_predictions_are_made_when_they_are_needed_and_no_sooner(project: Project) -> None:
@@ -262,7 +268,7 @@ def test_deleted_predictions_are_made_when_they_are_needed_and_no_sooner(project
     """)
     # The network is there; what it was pruned from is not, and need not be.
     delete(project, "train")
-    assert project.planned(**again) == DRAW + jobs("""
+    assert project.planned(**again) == DRAW + CHECK + jobs("""
         train digits/resnet18/plain-0
         predict digits/resnet18/plain-0{,/resrep-0.5}
         score digits/resnet18/msp{,/resrep-0.5}
@@ -400,20 +406,18 @@ def test_an_edit_while_a_run_is_under_way(project: Project) -> None:
     }  # fmt: skip
     done = project.snakemake(**study)
     assert done.returncode == 1
-    refused = "prune: planned from other code or another study; run snakemake again"
+    refused = "check: planned from other code or another study; run snakemake again"
     assert refused in done.stdout + done.stderr
     stored = [path.parent for path in (project.artifacts / "editing").rglob("manifest.json")]
-    # What does not depend on the edit was made and scored.
-    assert sorted(folder.name.split("~")[0] for folder in stored) == [
-        "data", "infer", "score", "train"
-    ]  # fmt: skip
-    checked = project.call("pipeline", "verify", "study.yaml")
-    assert checked.stdout == "0 problems in 4 artifacts\n"
+    # Trainings wait for the check, and that is of the pruner.
+    assert [folder.name.split("~")[0] for folder in stored] == ["data"]
     assert project.planned(**study) == DRAW + jobs("""
+        check editing/resnet18/cuts
+        train editing/resnet18/plain-0
         prune editing/resnet18/plain-0/l1-0.5
         fine-tune editing/resnet18/plain-0/l1-0.5
-        predict editing/resnet18/plain-0/l1-0.5
-        score editing/resnet18/msp/l1-0.5
+        predict editing/resnet18/plain-0{,/l1-0.5}
+        score editing/resnet18/msp{,/l1-0.5}
     """)
 
 

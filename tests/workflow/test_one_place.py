@@ -97,7 +97,7 @@ def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
     }
 
     planned = project.planned()
-    assert sum(planned.values()) == 31 + 1 + 2
+    assert sum(planned.values()) == 32 + 1 + 2
     assert planned["inspect digits"] == 1
     assert project.planned("--until", "train")["train digits/resnet18/plain-0"] == 1
 
@@ -163,14 +163,14 @@ def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) ->
     planned = project.planned(replicates=2)
     assert planned["train digits/resnet18/r1/plain-0"] == 1
     assert planned["score digits/resnet18/r1/ensemble/l1-0.5"] == 1
-    assert sum(planned.values()) == 1 + 2 * 30 + 2
+    assert sum(planned.values()) == 1 + 1 + 2 * 30 + 2
     status = project.call("pipeline", "status", "study.yaml").stdout.splitlines()
     lines = [line.split()[:7] for line in status[:18]]
     assert lines[0] == ["digits", "resnet18", "none", "0", "msp", "replicate", "0"]
     assert lines[-1] == ["digits", "resnet18", "resrep", "0.5", "ensemble", "replicate", "1"]
 
 
-@pytest.mark.parametrize("stage", ["data", "train", "prune", "finetune", "infer", "score"])
+@pytest.mark.parametrize("stage", ["data", "check", "prune", "finetune", "infer", "score"])
 def test_the_rules_differ_only_in_their_words(stage: str) -> None:
     rules = Path(__file__).parents[2] / "workflow" / "rules"
 

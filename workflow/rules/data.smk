@@ -8,7 +8,7 @@ rule data:
         jobs.log("data"),
     conda:
         "../../environment.yml"
-    threads: jobs.readers
+    threads: jobs.threads("data")
     resources:
         gpu=jobs.gpus("data"),
     params:
@@ -16,4 +16,4 @@ rule data:
     message:
         "read {wildcards.place}"
     shell:
-        "exec {params.command} --readers {threads} >> {log:q} 2>&1"
+        "exec {params.command} --threads {threads} >> {log:q} 2>&1"

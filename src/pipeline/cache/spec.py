@@ -26,12 +26,15 @@ class Spec:
         stage: The stage's name: of its module in `pipeline.stages`, and of its rule.
         payload: The files of an artifact; the first one is what later stages read.
         uses_gpu: Whether a GPU makes the stage's jobs faster.
+        reads_files: Whether threads are for reading files; the stage computes with one, since the
+            bits of a result depend on their number.
         when_frozen: Whether artifacts are made in frozen mode too, from what is cached.
     """
 
     stage: ClassVar[str]
     payload: ClassVar[tuple[str, ...]]
     uses_gpu: ClassVar[bool] = False
+    reads_files: ClassVar[bool] = False
     when_frozen: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:

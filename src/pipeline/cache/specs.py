@@ -21,8 +21,8 @@ from pipeline.cache.spec import STAGES, Spec, from_json
 from pipeline.registry import DATASETS, MODELS, PRUNERS, UNCERTAINTIES
 
 __all__ = [
-    "STAGES", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe", "Score", "Spec",
-    "Train", "from_json",
+    "STAGES", "Check", "Data", "Finetune", "Infer", "Network", "Options", "Prune", "Recipe",
+    "Score", "Spec", "Train", "from_json",
 ]  # fmt: skip
 
 # Options of a registry entry that differ from its defaults: sorted (name, value) pairs.
@@ -41,6 +41,7 @@ class Data(Spec):
 
     stage: ClassVar[str] = "data"
     payload: ClassVar[tuple[str, ...]] = ("images.safetensors",)
+    reads_files: ClassVar[bool] = True
     dataset: str
     label: str = ""
     version: int = 1
@@ -60,6 +61,33 @@ class Data(Spec):
     def traits(self) -> tuple[Any, ...]:
         """The reader and its options."""
         return self.dataset, self.options
+
+
+@dataclass(frozen=True)
+class Check(Spec):
+    """Whether an architecture can be cut by a study's pruners, before anything is trained.
+
+    Trainings wait for it, but it is in no spec of theirs: another pruner repeats none.
+    """
+
+    stage: ClassVar[str] = "check"
+    payload: ClassVar[tuple[str, ...]] = ("check.json",)
+    data: Data
+    architecture: str
+    options: Options = ()
+    dropout: float = 0.0  # of the network for MC dropout, if there is one
+    pruners: tuple[tuple[str, Options], ...] = ()
+    sparsity: float = 0.0  # the highest
+
+    @property
+    def place(self) -> str:
+        """The words that all networks of the architecture share, and ``cuts``."""
+        return f"{self.data.place}/{self.architecture}/cuts"
+
+    def units(self) -> list[str]:
+        """The stage, the architecture and the pruners."""
+        pruners = dict.fromkeys(PRUNERS.unit(name) for name, _ in self.pruners)
+        return [*super().units(), MODELS.unit(self.architecture), *pruners]
 
 
 @dataclass(frozen=True)
@@ -183,8 +211,11 @@ class Prune(Network):
         return self.pruner, self.sparsity
 
     def units(self) -> list[str]:
-        """The stage and the pruner."""
-        return [*super().units(), PRUNERS.unit(self.pruner)]
+        """The stage, the pruner, and parts of pruning that came later than other specs."""
+        parts = ["cutting.global_scope"] if ("scope", "global") in self.options else []
+        if self.pruner == "hrank" and self.model.architecture in MODELS.plugins:
+            parts.append("cutting.feature_maps")  # of others, maps are what they were
+        return [*super().units(), PRUNERS.unit(self.pruner), *parts]
 
     def traits(self) -> tuple[Any, ...]:
         """The network's, and the pruner's options."""

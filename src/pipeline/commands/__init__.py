@@ -2,5 +2,6 @@
 
 A command's ``add`` declares its arguments and its ``run`` does it: it prints, and returns the exit
 status if that isn't 0. What several of them need is in `common`, whether Snakemake would draw the
-study in `planned`, and how long jobs take in `estimate`.
+study in `planned`, how long jobs take in `estimate`, and whether folders of images hold what they
+held in `folders`.
 """

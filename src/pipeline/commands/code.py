@@ -96,9 +96,11 @@ def _list_edited(plan: Plan | None, root: Path) -> None:
 
 
 def _effect(plan: Plan, unit: str) -> str:
+    # A check that is made anew is made only where something is trained.
+    made = ancestors(each.score for each in plan.combinations)
     remade = Counter(
         spec.stage
-        for spec in plan.nodes.values()
+        for spec in made.values()
         if any(unit in each.units() for each in ancestors([spec]).values())
     )
     effect = ", ".join(f"{count} {stage}" for stage, count in remade.items()) or "nothing"

@@ -34,7 +34,7 @@ def compared(plans: Iterable[Plan], remarks: Counter[str]) -> Iterator[str]:
                 remarks["without a folder to compare"] += 1
                 continue
             try:
-                data.compare(spec, Job(spec, plan.switches, readers=os.cpu_count() or 1), parts)
+                data.compare(spec, Job(spec, plan.switches, threads=os.cpu_count() or 1), parts)
                 origins.record(folder / origins.name(spec, parts), root, parts)
                 remarks["compared with all files of its folder"] += 1
             except PipelineError as error:

@@ -6,12 +6,17 @@ tracing the network with Torch-Pruning's dependency graph, so any CNN will do.
 """
 
 import copy
+import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch_pruning as tp
 from torch import Tensor, nn
+from torch_pruning.dependency.node import Node
 
+from pipeline.cutting.refusals import has_tensors, refuse_shared_and_derived
 from pipeline.errors import PipelineError
 
 COUPLINGS = ("group", "independent")
@@ -65,10 +70,12 @@ def find_groups(model: nn.Module, example_input: Tensor, coupling: str = "group"
             and the positions of the summands add up pairwise.
 
     Raises:
-        PipelineError: a coupling that is not known, or channels that are not coupled one to one.
+        PipelineError: the coupling is not known; the network cannot be traced, or a layer of it
+            cannot be cut; or channels are not coupled one to one.
     """
     if coupling not in COUPLINGS:
         raise PipelineError(f"unknown coupling {coupling!r}; known: {', '.join(COUPLINGS)}")
+    refuse_shared_and_derived(model)
     trace = _Trace(model, example_input)
     found: list[Group] = []
     seen: set[str] = set()
@@ -104,8 +111,15 @@ class _Trace:
             module.register_forward_hook(note)
         example_input = example_input.to(next(model.parameters()).device)
         self.graph = tp.DependencyGraph()
-        with torch.enable_grad():
-            self.graph.build_dependency(model, (example_input,), verbose=False)
+        try:
+            with torch.enable_grad():
+                self.graph.build_dependency(model, (example_input,), verbose=False)
+        except Exception as error:  # a network of one's own may raise anything
+            where = _layer_before(error, names) or type(model).__name__
+            raise PipelineError(
+                f"{where}: which channels belong together cannot be traced: {first_line(error)}"
+            ) from None
+        self.parameters = {parameter: name for name, parameter in model.named_parameters()}
         self.name_of = {module: name for name, module in self.layers.items()}
         self.time_of = {name: time for time, name in enumerate(self.layers)}
 
@@ -113,14 +127,33 @@ class _Trace:
 def _group_of(root: nn.Conv2d, trace: _Trace) -> tuple[Group, bool]:
     """A convolution's group, and whether its channels are the network's output."""
     channels = root.out_channels
-    items = trace.graph.get_pruning_group(root, tp.prune_conv_out_channels, range(channels))
+    try:
+        items = trace.graph.get_pruning_group(root, tp.prune_conv_out_channels, range(channels))
+    except Exception as error:  # of an operation that the graph does not know
+        raise PipelineError(
+            f"{trace.name_of[root]}: what depends on its channels cannot be traced: "
+            f"{first_line(error)}"
+        ) from None
     changes = []
     for item in items:
-        if (name := trace.name_of.get(item.dep.target.module)) is not None:
+        target = item.dep.target.module
+        if isinstance(target, nn.Parameter):
+            raise PipelineError(
+                f"{trace.parameters[target]}: a parameter outside a layer cannot be cut with the "
+                f"channels of {trace.name_of[root]}"
+            )
+        if (name := trace.name_of.get(target)) is not None and _is_cut(target, name):
             dim = 0 if trace.graph.is_out_channel_pruning_fn(item.dep.handler) else 1
             positions: list[list[int]] = [[] for _ in range(channels)]
             for channel, position in zip(item.root_idxs, item.idxs, strict=True):
                 positions[channel].append(position)
+            if isinstance(target, nn.Conv2d) and target.groups > 1 and not _is_depthwise(target):
+                raise PipelineError(f"{name}: cannot prune a convolution with groups")
+            if max(item.idxs) >= _size(target, dim):
+                raise PipelineError(
+                    f"{name}: which of its channels are those of {trace.name_of[root]} cannot be "
+                    "traced"
+                )
             changes.append((name, dim, tuple(map(tuple, positions))))
 
     members = []
@@ -162,6 +195,38 @@ def _split(group: Group) -> list[Group]:
         )
         for name in group.convolutions
     ]
+
+
+def _layer_before(error: BaseException, names: Mapping[nn.Module, str]) -> str | None:
+    """The layer whose output an operation takes in that the dependency graph stumbled over."""
+    nodes: list[Any] = []
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        nodes = [v for v in frame.f_locals.values() if isinstance(v, Node)] or nodes
+    while nodes:
+        if (module := nodes[0].module) in names:
+            return names[module]
+        nodes = nodes[0].inputs
+    return None
+
+
+def _is_cut(layer: nn.Module, name: str) -> bool:
+    """Whether a layer has anything to cut; PipelineError if it has, and cannot be."""
+    if isinstance(layer, nn.PReLU) and layer.num_parameters == 1:
+        return False
+    if has_tensors(layer) and not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
+        raise PipelineError(f"{name}: layers of the type {type(layer).__name__} cannot be cut")
+    return has_tensors(layer)
+
+
+def _size(layer: nn.Module, dim: int) -> int:
+    if isinstance(layer, nn.BatchNorm2d):
+        return layer.num_features
+    return int(layer.weight.shape[dim])  # type: ignore[index]
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _is_depthwise(layer: nn.Conv2d) -> bool:

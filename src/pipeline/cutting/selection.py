@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
+from pipeline.cutting.global_scope import removed_below_one_threshold
 from pipeline.errors import PipelineError
 
 SCOPES = ("layer", "global")
@@ -36,8 +37,8 @@ def select(
     apart by the filters' L1 norm, treated alike, then by the channel's index.
 
     In global scope one threshold holds for the whole network, as in Network Slimming (Liu et al.,
-    ICCV 2017): the channels of lowest score go, wherever they are, but never a group's last one.
-    Scores are then averaged as they are.
+    ICCV 2017): the channels of lowest score go, wherever they are, but a tenth of each group stays.
+    Scores are then averaged as they are, and must mean the same in all layers.
 
     Args:
         model: The network that is to be pruned.
@@ -47,8 +48,8 @@ def select(
         scope: ``layer``: that fraction of every group; ``global``: of all groups together.
 
     Raises:
-        PipelineError: scores are missing, of the wrong shape, or no numbers; or the scope is not
-            known.
+        PipelineError: scores are missing, of the wrong shape, or no numbers; the scope is not
+            known; or so many channels cannot go in global scope.
     """
     if scope not in SCOPES:
         raise PipelineError(f"unknown scope {scope!r}; known: {', '.join(SCOPES)}")
@@ -69,23 +70,13 @@ def select(
     if scope == "layer":
         gone = [pruned_channels(group.channels, sparsity) for group in groups]
     else:
-        gone = _below_one_threshold(values, sparsity)
+        total = pruned_channels(sum(map(len, values)), sparsity)
+        gone = removed_below_one_threshold(values, total)
     return {
         name: tuple(sorted(order[number:].tolist()))
         for group, order, number in zip(groups, ascending, gone, strict=True)
         for name in group.convolutions
     }
-
-
-def _below_one_threshold(values: Sequence[npt.NDArray[np.float64]], sparsity: float) -> list[int]:
-    """How many channels each group loses when the lowest scores of all groups go."""
-    # A group's best channel is not up for removal.
-    candidates = [np.sort(score)[:-1] for score in values]
-    group = np.repeat(np.arange(len(values)), [len(each) for each in candidates])
-    first = np.argsort(np.concatenate(candidates), kind="stable")
-    total = pruned_channels(sum(map(len, values)), sparsity)
-    gone: list[int] = np.bincount(group[first[:total]], minlength=len(values)).tolist()
-    return gone
 
 
 def filter_norms(model: nn.Module, convolution: str) -> Tensor:

@@ -45,11 +45,15 @@ def _positions_that_stay(
     stays: dict[tuple[str, int], Tensor] = {}
     for group in groups:
         for dependant in group.dependants:
-            weight = state.get(f"{dependant.layer}.weight")
-            if weight is None:  # it has nothing to cut
+            # Batch norms may have statistics and no weights.
+            tensors = (
+                state.get(f"{dependant.layer}.{name}") for name in ("weight", "running_mean")
+            )
+            tensor = next((each for each in tensors if each is not None), None)
+            if tensor is None:  # it has nothing to cut
                 continue
             place = dependant.layer, dependant.dim
-            size = weight.shape[dependant.dim]
+            size = tensor.shape[dependant.dim]
             mask = stays.setdefault(place, torch.ones(size, dtype=torch.bool))
             for channel in set(range(group.channels)) - set(kept[dependant.source]):
                 mask[list(dependant.positions[channel])] = False

@@ -182,7 +182,8 @@ def _tell_shape(module: nn.Module, name: str) -> None:
                 module.groups = module.out_channels
             module.in_channels = inputs * module.groups
         case nn.BatchNorm2d():
-            module.num_features = len(module.weight)
+            tensor = module.running_mean if module.weight is None else module.weight
+            module.num_features = len(tensor)
         case nn.Linear():
             module.out_features, module.in_features = module.weight.shape
         case _:

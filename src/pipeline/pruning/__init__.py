@@ -12,7 +12,14 @@ options. It is handed a copy of the network, in evaluation mode:
 
     def scores(model, groups, *, images=None, seed=0) -> dict[str, Tensor]: ...
 
+Where its scores should be compared across layers (``scope: global``) by other means than dividing
+each layer's by their mean, it has a function for that, too:
+
+    def across_layers(model, groups, scores, *, images=None) -> dict[str, Tensor]: ...
+
 A method that prunes while it trains has a function `prune_in_training` instead.
+
+Every cut is checked before it is made, see :mod:`pipeline.cutting.check`.
 """
 
 import copy
@@ -22,8 +29,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pipeline.cutting.check import check_cut, check_rows
 from pipeline.cutting.coupling import Group, find_groups
+from pipeline.cutting.global_scope import divided_by_means
 from pipeline.cutting.recalibration import recalibrate as recalibrate_norms
+from pipeline.cutting.refusals import refuse_not_finite
 from pipeline.cutting.selection import select
 from pipeline.cutting.surgery import cut_channels
 from pipeline.engine.batches import TrainingImages
@@ -108,6 +118,7 @@ def prune(
     coupling: str = "group",
     scope: str = "layer",
     recalibrate: bool = False,
+    check: bool = True,
     **options: Any,
 ) -> tuple[nn.Module, PruneReport]:
     """A smaller copy of a network: without its channels of lowest score (paper, Eq. 1).
@@ -123,18 +134,28 @@ def prune(
         scope: ``layer``: the sparsity is every convolution's; ``global``: the whole network's, see
             :func:`pipeline.cutting.selection.select`.
         recalibrate: Whether to measure the batch norms' statistics anew, on the images.
+        check: Whether to try that the cut leaves what the network computes, see
+            :func:`pipeline.cutting.check.check_cut`; False only for a network that was checked.
         **options: The criterion's own.
 
     Raises:
-        PipelineError: the sparsity is outside [0, 1), there are no images to recalibrate with, or
-            as for :func:`scores`.
+        PipelineError: the sparsity is outside [0, 1), the scope does not go with the coupling, a
+            weight is not finite, the cut would change what the network computes (the message names
+            the layer), there are no images to recalibrate with, or as for :func:`scores`.
     """
     check_sparsity(sparsity)
     check_options(pruner, options)
+    check_scope(scope, coupling)
+    refuse_not_finite(model)
     groups = find_groups(model, example_input, coupling)
     found = _scores(model, groups, pruner, images, seed, options)
+    if scope == "global":
+        found = _across_layers(model, groups, pruner, found, images)
     kept = select(model, groups, found, sparsity, scope)
+    if check:
+        check_cut(model, groups, kept, example_input, coupling)
     smaller = cut_channels(model, groups, kept)
+    check_rows(model, smaller, groups, kept)
     if recalibrate:
         if images is None:
             raise PipelineError("recalibrate needs training images")
@@ -173,6 +194,15 @@ def check_sparsity(sparsity: float) -> None:
         raise PipelineError(f"sparsity must be in [0, 1), not {sparsity}")
 
 
+def check_scope(scope: str, coupling: str) -> None:
+    """Raise PipelineError where masks of their own would leave summands of unequal width."""
+    if (scope, coupling) == ("global", "independent"):
+        raise PipelineError(
+            "scope: global with coupling: independent leaves summands of unequal width; "
+            "use coupling: group, or scope: layer"
+        )
+
+
 def check_options(pruner: str, options: Mapping[str, Any]) -> None:
     """Raise PipelineError unless the pruner scores channels and has these options."""
     if PRUNERS.function(pruner) == "prune_in_training":
@@ -196,4 +226,20 @@ def _scores(
     result: dict[str, Tensor] = PRUNERS.load(pruner).scores(
         copied, groups, images=images, seed=seed, **options
     )
+    return result
+
+
+def _across_layers(
+    model: nn.Module,
+    groups: Sequence[Group],
+    pruner: str,
+    scores: dict[str, Tensor],
+    images: Tensor | TrainingImages | None,
+) -> dict[str, Tensor]:
+    """Scores that mean the same in all layers, as the criterion says or by the layers' means."""
+    module = PRUNERS.load(pruner)
+    if not hasattr(module, "across_layers"):
+        return divided_by_means(scores)
+    copied = copy.deepcopy(model).eval()
+    result: dict[str, Tensor] = module.across_layers(copied, groups, scores, images=images)
     return result

@@ -1,6 +1,6 @@
 """Batch Normalization pruning (paper, Eq. 3; Liu et al., Network Slimming, ICCV 2017)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -26,3 +26,14 @@ def scores(
             gamma = model.get_parameter(f"{group.norms[name]}.weight").detach()
             result[name] = gamma.double().abs()
     return result
+
+
+def across_layers(
+    model: nn.Module,
+    groups: Sequence[Group],
+    scores: Mapping[str, Tensor],
+    *,
+    images: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """The scales as they are: Network Slimming compares them across layers."""
+    return dict(scores)

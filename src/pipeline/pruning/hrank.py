@@ -2,10 +2,11 @@
 CVPR 2020).
 
 The rank is that of the map after the activation, as in the authors' code: what a convolution
-itself puts out nearly always has full rank. The maps are found by tracing the network with
-torch.fx, so an architecture of one's own need not name them.
+itself puts out nearly always has full rank. See `pipeline.cutting.feature_maps` for how it is
+found.
 """
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +16,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from pipeline.cutting.coupling import Group
+from pipeline.cutting.feature_maps import FeatureMaps, find_feature_maps
 from pipeline.errors import PipelineError
 
 LABEL = "HRank"
 
-ACTIVATIONS = {"relu", "relu6", "leakyrelu", "prelu", "elu", "silu", "gelu", "hardswish", "mish"}
-PASSED = {"batchnorm2d", "add", "iadd", "identity", "dropout", "dropout2d"}
+log = logging.getLogger(__name__)
 
 # How many elements of feature maps are decomposed at once: 64 MB, whatever their size.
 ELEMENTS_AT_ONCE = 2**24
@@ -49,13 +50,17 @@ def scores(
         batch_size: Images in a batch.
 
     Raises:
-        PipelineError: there are no images, or the network cannot be traced.
+        PipelineError: there are no images, the network cannot be traced, or a convolution has no
+            feature map in the trace.
     """
     if images is None or len(images) == 0:
         raise PipelineError("hrank needs training images")
     images = images[: batches * batch_size]
-    graph, maps = feature_maps(model)
-    ranks = Ranks(model, graph, set(maps.values()))
+    found = _feature_maps(model)
+    names = [name for group in groups for name in group.convolutions]
+    if missing := [name for name in names if name not in found.nodes]:
+        raise PipelineError(f"hrank: {missing[0]} runs, but not as a layer: it has no feature map")
+    ranks = Ranks(model, found.graph, set(found.nodes.values()))
     device = next(model.parameters()).device
     # TF32 would add noise to the small singular values.
     precise = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
@@ -64,32 +69,45 @@ def scores(
             ranks.run(batch.to(device).float())
     result: dict[str, Tensor] = {}
     for group in groups:
-        sums = [ranks.sums[node] for node in {maps[name] for name in group.convolutions}]
+        sums = [ranks.sums[node] for node in {found.nodes[name] for name in group.convolutions}]
         mean = torch.stack(sums).sum(0).double() / (len(sums) * len(images))
         result |= dict.fromkeys(group.convolutions, mean)
+    _warn("no activation was found behind", [name for name in names if name in found.plain])
+    _warn("equal ranks, so that the L1 norm decides, in", [n for n in names if _equal(result[n])])
     return result
 
 
-def feature_maps(model: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
-    """A network's graph, and for each convolution the node that gives its feature map.
+def across_layers(
+    model: nn.Module,
+    groups: Sequence[Group],
+    scores: Mapping[str, Tensor],
+    *,
+    images: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Each rank as a share of the largest that its map can have."""
+    assert images is not None
+    found = _feature_maps(model)
+    ranks = Ranks(model, found.graph, set(found.nodes.values()))
+    with torch.no_grad():
+        ranks.run(images[:1].to(next(model.parameters()).device).float())
+    return {name: each / ranks.largest[found.nodes[name]] for name, each in scores.items()}
 
-    That is the first activation that its output passes unbranched, through batch norm and
-    additions; or, where there is none, the last such tensor. Where a max-pool hands the activation
-    on to a residual block, it is the pooled map, as for the stem of an ImageNet ResNet.
 
-    Raises:
-        PipelineError: the network cannot be traced.
-    """
+def _feature_maps(model: nn.Module) -> FeatureMaps:
     try:
-        graph = fx.Tracer().trace(model)
-    except fx.proxy.TraceError as error:
-        raise PipelineError(f"hrank cannot trace {type(model).__name__}: {error}") from None
-    modules = dict(model.named_modules())
-    return graph, {
-        str(node.target): _feature_map(node, modules)
-        for node in graph.nodes
-        if node.op == "call_module" and isinstance(modules[node.target], nn.Conv2d)
-    }
+        return find_feature_maps(model)
+    except PipelineError as error:
+        raise PipelineError(f"hrank {error}") from None
+
+
+def _equal(scores: Tensor) -> bool:
+    return len(scores) > 1 and bool((scores == scores[0]).all())
+
+
+def _warn(what: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        log.warning("hrank: %s %s%s", what, ", ".join(names[:3]), more)
 
 
 def matrix_ranks(maps: Tensor) -> Tensor:
@@ -110,33 +128,12 @@ class Ranks(fx.Interpreter):
         super().__init__(model, graph=graph)
         self.nodes = nodes
         self.sums: dict[fx.Node, Tensor] = {}
+        self.largest: dict[fx.Node, int] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         """Compute a node and, if it is a feature map, its ranks: int64 [C]."""
         value = super().run_node(n)
         if n in self.nodes:
+            self.largest[n] = min(value.shape[-2:])
             self.sums[n] = self.sums.get(n, 0) + matrix_ranks(value).sum(0).cpu()
         return value
-
-
-def _feature_map(node: fx.Node, modules: Mapping[str, nn.Module]) -> fx.Node:
-    while _operation(node, modules) not in ACTIVATIONS:
-        users = list(node.users)
-        if len(users) != 1 or _operation(users[0], modules) not in PASSED | ACTIVATIONS:
-            return node
-        node = users[0]
-    users = list(node.users)
-    pooled = len(users) == 1 and _operation(users[0], modules) == "maxpool2d"
-    return users[0] if pooled and len(users[0].users) > 1 else node
-
-
-def _operation(node: fx.Node, modules: Mapping[str, nn.Module]) -> str:
-    """What a node does, the same for a module, a function and a method: ``relu``."""
-    match node.op:
-        case "call_module":
-            name = type(modules[str(node.target)]).__name__
-        case "call_function":
-            name = node.target.__name__  # type: ignore[union-attr]
-        case _:
-            name = str(node.target)
-    return name.lower().replace("_", "")

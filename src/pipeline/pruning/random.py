@@ -1,7 +1,7 @@
 """Random pruning (paper, Section 3.1): what a criterion has to beat."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,22 @@ def scores(
         for group in groups
         for name in group.convolutions
     }
+
+
+def across_layers(
+    model: nn.Module,
+    groups: Sequence[Group],
+    scores: Mapping[str, Tensor],
+    *,
+    images: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """Ranks within each group, from 0 to 1: every group loses the same share."""
+    result: dict[str, Tensor] = {}
+    for group in groups:
+        total = torch.stack([scores[name] for name in group.convolutions]).sum(0)
+        ranks = total.argsort(stable=True).argsort().double()
+        result |= dict.fromkeys(group.convolutions, (ranks + 0.5) / group.channels)
+    return result
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

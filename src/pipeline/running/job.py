@@ -39,7 +39,6 @@ class Job:
     switches: Switches = field(default_factory=Switches)
     device: str = "cpu"
     threads: int = 1
-    readers: int = 1
     parents: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -85,12 +84,13 @@ def main() -> None:
     """Make the artifact that the command line says; a PipelineError ends it in one line."""
     arguments = _arguments()
     loading.begin()
-    os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
     stage = "job"
     try:
         use_plugins(arguments.plugins)
         spec = read_spec(arguments.spec)
         stage = spec.stage
+        computing = 1 if spec.reads_files else arguments.threads
+        os.environ.setdefault("OMP_NUM_THREADS", str(computing))
         _run(spec, arguments)
     except PipelineError as error:
         sys.exit(f"{stage}: {error}")
@@ -111,7 +111,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fingerprint", help="the fingerprint that the spec was planned with")
     Switches.declare(parser)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--readers", type=int, default=1, help="image files read at a time")
     parser.add_argument("--origin", default="", help="note here that a data set's folder fits")
     parser.add_argument("--parts", nargs="+", default=origins.PARTS, help="its sets that matter")
     parser.add_argument("--plugins", type=Path, nargs="*", default=[])
@@ -123,7 +122,7 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
     if arguments.fingerprint not in (None, spec.fingerprint):
         raise PipelineError("planned from other code or another study; run snakemake again")
     switches = Switches.from_arguments(arguments)
-    job = Job(spec, switches, threads=arguments.threads, readers=arguments.readers)
+    job = Job(spec, switches, threads=arguments.threads)
     if _is_there(job):
         _compare_folder(job, arguments)
         return
@@ -134,8 +133,8 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
             return
         for left_over in job.folder.glob(".*.tmp"):
             left_over.unlink()
-        loading.cover(units(spec), [switches.artifacts, switches.results, *_given_files(spec)])
-        module = _import_quickly(f"pipeline.stages.{spec.stage}", arguments.threads)
+        _cover(job)
+        module = _import_stage(job)
         if spec.uses_gpu and switches.device == "auto":
             job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
@@ -143,7 +142,14 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
         with failure.noted(job.folder):
             module.run(spec, job)
             loading.check()
-        provenance.write(job, time.monotonic() - begun)
+        provenance.write(
+            job.folder,
+            spec,
+            switches,
+            device=job.device,
+            threads=job.threads,
+            seconds=time.monotonic() - begun,
+        )
         _sign(job)
         job.path(paths.RESUME).unlink(missing_ok=True)
 
@@ -187,9 +193,22 @@ def _compare_folder(job: Job, arguments: argparse.Namespace) -> None:
     """See that a data set's artifact, which is there, is of the folder that the study names."""
     spec, origin = job.spec, arguments.origin
     if isinstance(spec, specs.Data) and (origin or not origins.is_known(job.folder, spec)):
-        module = _import_quickly("pipeline.stages.data", arguments.threads)
+        _cover(job)
+        module = _import_stage(job)
         with failure.noted(job.folder):
             module.confirm(spec, job, tuple(arguments.parts), Path(origin) if origin else None)
+            loading.check()
+
+
+def _cover(job: Job) -> None:
+    """Refuse code that the digests do not cover, from now on."""
+    folders = (job.switches.artifacts, job.switches.results)
+    loading.cover(units(job.spec), [*folders, *_given_files(job.spec)])
+
+
+def _import_stage(job: Job) -> Any:
+    threads = 1 if job.spec.reads_files else job.threads
+    return _import_quickly(f"pipeline.stages.{job.spec.stage}", threads)
 
 
 def _import_quickly(name: str, threads: int) -> Any:

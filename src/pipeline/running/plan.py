@@ -11,9 +11,10 @@ from typing import Any
 
 from pipeline.cache import code_identity, paths
 from pipeline.cache.graph import ancestors
-from pipeline.cache.specs import STAGES, Infer, Spec
+from pipeline.cache.specs import STAGES, Check, Infer, Spec
 from pipeline.errors import PipelineError
 from pipeline.registry import PACKAGE, REGISTRIES
+from pipeline.running.checks import checks_of
 from pipeline.running.switches import Switches
 from pipeline.study import Combination, Study
 
@@ -27,12 +28,14 @@ class Plan:
         switches: How to run it.
         combinations: The study's grid.
         nodes: All specs by their artifacts' folders, each after what it reads.
+        checks: The check that each training waits for, by the training's folder.
     """
 
     study: Study
     switches: Switches
     combinations: tuple[Combination, ...]
     nodes: Mapping[str, Spec]
+    checks: Mapping[str, Check]
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> "Plan":
@@ -48,7 +51,9 @@ class Plan:
         study = Study.load(content, remember=remember)
         combinations = tuple(study.combinations())
         nodes = ancestors(each.score for each in combinations)
-        plan = cls(study, switches, combinations, nodes)
+        checks = checks_of(nodes.values())
+        nodes |= ancestors(checks.values())
+        plan = cls(study, switches, combinations, nodes, checks)
         if switches.frozen:
             plan._check_predictions()
         return plan
@@ -85,7 +90,14 @@ class Plan:
         These are the artifacts whose jobs Snakemake runs.
         """
         scores = (each.score for each in self.combinations)
-        return ancestors(scores, leave_out=self.is_there)
+        found = ancestors(scores, leave_out=self.is_there)
+        checks = [check for name in found if (check := self.checks.get(name))]
+        return found | ancestors(checks, leave_out=self.is_there)
+
+    def inputs(self, spec: Spec) -> list[Spec]:
+        """What a job waits for: what it reads, and for a training also the check."""
+        check = self.checks.get(paths.folder(spec))
+        return [*spec.reads(), *([check] if check else [])]
 
     def at(self, place: str) -> list[Spec]:
         """The artifacts at a place, such as ``digits/resnet18/ensemble/l1-0.5``."""

@@ -16,22 +16,23 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.cache import code_identity, files, paths
+from pipeline.cache.specs import Spec
 from pipeline.errors import PipelineError
 from pipeline.registry import PACKAGE
-
-if TYPE_CHECKING:
-    from pipeline.running.job import Job
+from pipeline.running.switches import Switches
 
 # What may change the bits of a network or of its predictions, and what else is worth knowing.
 COMPUTING = ("torch", "torchvision", "torch-pruning")
 PACKAGES = (*COMPUTING, "numpy", "safetensors", "scikit-learn")
 
 
-def write(job: "Job", seconds: float) -> None:
-    """Write how a job that took `seconds` made its artifact."""
+def write(
+    folder: Path, spec: Spec, switches: Switches, *, device: str, threads: int, seconds: float
+) -> None:
+    """Write beside an artifact how a job of this process, which took `seconds`, made it."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = used.ru_utime + used.ru_stime + children.ru_utime + children.ru_stime
@@ -41,24 +42,24 @@ def write(job: "Job", seconds: float) -> None:
         "peak_memory_mb": used.ru_maxrss // 1024,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
-        **_device(job),
-        "threads": job.threads,
-        "engine": str(job.engine) or "default",
+        **_device(device, switches),
+        "threads": threads,
+        "engine": str(switches.engine) or "default",
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "code": {unit: code_identity.identity(unit) for unit in job.spec.units()},
+        "code": {unit: code_identity.identity(unit) for unit in spec.units()},
         "commit": commit(PACKAGE),
     }
-    files.write_json(job.path(paths.PROVENANCE), content)
+    files.write_json(folder / paths.PROVENANCE, content)
 
 
-def _device(job: "Job") -> dict[str, Any]:
-    if job.device == "cpu":
+def _device(device: str, switches: Switches) -> dict[str, Any]:
+    if device == "cpu":
         return {"device": platform.processor() or platform.machine()}
     cuda = sys.modules["torch"].cuda
     return {
         "device": cuda.get_device_name(),
-        "jobs_per_gpu": job.switches.jobs_per_gpu,
+        "jobs_per_gpu": switches.jobs_per_gpu,
         "peak_gpu_memory_mb": cuda.max_memory_reserved() // 2**20,
     }
 

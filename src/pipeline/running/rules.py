@@ -23,8 +23,9 @@ from pipeline.running import gpu
 from pipeline.running.comparisons import Comparisons
 from pipeline.running.plan import Plan
 
-# The rules that are no stages; all but the last two draw.
-TARGETS = ("all", "figures", "tables", "plot", "predictions", "compare")
+# The rules that are no stages: those that draw, and all.
+DRAWING = ("all", "figures", "tables", "plot")
+TARGETS = (*DRAWING, "predictions", "compare")
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
@@ -70,7 +71,7 @@ class Rules:
         return f"{self.plan.root(stage)}/{{place}}/{stage}~{{fingerprint}}/{name}"
 
     def inputs(self, stage: str) -> Callable[[Any], list[str]]:
-        """A function from a job's wildcards to the files that it reads; none if it has run."""
+        """A function from a job's wildcards to the files that it waits for; none if it has run."""
 
         # Snakemake asks three times.
         @cache
@@ -78,7 +79,7 @@ class Rules:
             spec = self._spec(folder)
             if self._is_done(spec):
                 return []
-            return [*self.plan.files_of(spec.reads()), *self._comparisons.before(spec)]
+            return [*self.plan.files_of(self.plan.inputs(spec)), *self._comparisons.before(spec)]
 
         return lambda wildcards: files(_folder(stage, wildcards))
 
@@ -161,16 +162,14 @@ class Rules:
 
         Where jobs wait for GPUs, one that runs a network gets a share of all but one, which scoring
         gets. Otherwise it is one: jobs side by side use CPUs better than threads do, and the bits
-        of a result depend on the number of threads.
+        of a result depend on the number of threads. One that reads files gets all, since nothing
+        can begin before.
         """
+        if STAGES[stage].reads_files:
+            return self.cores or 1
         if not (STAGES[stage].uses_gpu and self.jobs_on_gpus):
             return 1
         return max(1, ((self.cores or 1) - 1) // self.jobs_on_gpus)
-
-    @property
-    def readers(self) -> int:
-        """The CPUs of a job that reads the files of a data set."""
-        return self.cores or 1
 
     @property
     def report(self) -> list[str]:
@@ -253,7 +252,7 @@ class Rules:
 
         Without a target it makes the first rule's.
         """
-        report = {*TARGETS[:-2], *map(str, self.plan.report_files)}
+        report = {*DRAWING, *map(str, self.plan.report_files)}
         wanted = {os.path.normpath(target) for target in targets} or report
         return bool(wanted & report) and self.plan.marker.exists()
 

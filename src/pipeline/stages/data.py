@@ -132,7 +132,7 @@ def _inspected(
     def read(name: str, part: ImageFiles) -> ImageFiles:
         what = f"{comparing.PARTS[name]} files"
         digests, wrong = inspection.inspect(
-            dataset.root, part, what, decode=decode, threads=job.readers, notes=notes
+            dataset.root, part, what, decode=decode, threads=job.threads, notes=notes
         )
         if name in parts:
             faulty.extend(f"{dataset.root / part.name(row)}: {why}" for row, why in wrong.items())
@@ -172,7 +172,7 @@ def _compare(
     """Raise PipelineError unless the folder that `spec` names holds what is stored."""
     root = origins.root(spec)
     try:
-        different = comparing.differences(stored, _read(spec), parts, job.readers)
+        different = comparing.differences(stored, _read(spec), parts, job.threads)
     except PipelineError as error:
         different = dict.fromkeys(parts, str(error))
     if different:
@@ -196,7 +196,7 @@ def _refuse_other_training_files(spec: specs.Data, dataset: AnyDataset, job: Job
     if spec.test_version == 1 or not (folder / paths.MANIFEST).exists():
         return
     stored = payloads.load_dataset(folder / PAYLOAD, spec)
-    different = comparing.differences(stored, dataset, ("train",), job.readers)
+    different = comparing.differences(stored, dataset, ("train",), job.threads)
     if different:
         raise PipelineError(
             f"{origins.root(spec)}: {different['train']}, compared with {folder}; "

@@ -54,6 +54,11 @@ def named(key: str, given: Sequence[Item], registry: Registry) -> tuple[Entry, .
         # The paper's claims go by these names.
         if label != settings["name"] and label in registry.names():
             raise PipelineError(f"{where}.label: {label!r} is the name of another {registry.kind}")
+        if {("coupling", "independent"), ("scope", "global")} <= set(options):
+            raise PipelineError(
+                f"{where}: scope: global with coupling: independent leaves summands of unequal "
+                "width; use coupling: group, or scope: layer"
+            )
         found.append(Entry(settings["name"], label, options))
     return _told_apart(key, found)
 

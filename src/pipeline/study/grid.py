@@ -153,15 +153,9 @@ class Study:
     def _train(
         self, data: specs.Data, architecture: entries.Entry, dropout: float, member: int
     ) -> specs.Train:
+        data = replace(data, test_version=1)  # networks do not see the test set
         spec = specs.Train(
-            # Networks do not see the test set.
-            replace(data, test_version=1),
-            architecture.name,
-            self.train,
-            architecture.options,
-            dropout,
-            member,
-            self.seed,
+            data, architecture.name, self.train, architecture.options, dropout, member, self.seed
         )
         for network, init, path in architecture.init:
             if network == f"{spec.kind}-{member}":

@@ -3,6 +3,8 @@
 import copy
 import json
 import logging
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,18 +111,17 @@ def test_operations_as_the_target(model: nn.Module, data: Dataset) -> None:
     assert report.macs / report.macs_before == pytest.approx(0.6, abs=0.05)
 
 
+@pytest.mark.parametrize("by_signal", [False, True], ids=["after an epoch", "within an epoch"])
 def test_a_run_that_was_interrupted_ends_the_same(
-    model: nn.Module, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: nn.Module,
+    data: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by_signal: bool,
 ) -> None:
     def pruned(run: Run) -> dict[str, torch.Tensor]:
         smaller, _ = prune_in_training(
-            model,
-            data,
-            0.5,
-            RECIPE,
-            example_input=EXAMPLE,
-            schedule="reach",
-            run=run,
+            model, data, 0.5, RECIPE, example_input=EXAMPLE, schedule="reach", run=run
         )
         return smaller.state_dict()
 
@@ -129,7 +130,9 @@ def test_a_run_that_was_interrupted_ends_the_same(
 
     def stop_in_epoch_3(self: ResRep, iteration: int) -> None:
         if iteration == 25:
-            raise Interrupted
+            if not by_signal:  # what was written down after the second epoch is continued
+                raise Interrupted
+            os.kill(os.getpid(), signal.SIGTERM)
         before_step(self, iteration)
 
     with monkeypatch.context() as patch:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import torch
 
-from pipeline.datasets.shared.folders import is_hidden
 from pipeline.datasets.shared.inspection import inspect
-from pipeline.datasets.shared.types import AnyDataset, Dataset, ImageFiles, StreamedDataset
+from pipeline.datasets.shared.types import (
+    AnyDataset,
+    Dataset,
+    ImageFiles,
+    StreamedDataset,
+    is_hidden,
+)
 
 PARTS = {"train": "training", "test": "test"}
 

@@ -21,6 +21,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pipeline.datasets import ImageFiles, StreamedDataset
 from pipeline.datasets.shared.decoding import decoder as check_decoder
+from pipeline.datasets.shared.types import is_hidden
 from pipeline.errors import PipelineError
 from pipeline.progress import say, track
 
@@ -148,11 +149,6 @@ def _classes(folder: Path) -> list[str]:
     if not names:
         raise PipelineError(f"{folder} holds no folders, expected one for each class")
     return sorted(names, key=os.fsencode)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or a folder is none of the user's: ``._0.jpg``, ``.ipynb_checkpoints``."""
-    return name.startswith(".")
 
 
 def _in_classes(root: Path, part: str, classes: list[str], left_out: Counter[str]) -> list[Listed]:

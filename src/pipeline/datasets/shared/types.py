@@ -55,6 +55,11 @@ class ImageFiles:
         return os.fsdecode(bytes(self.names[row].numpy()).rstrip(b"\0"))
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder is none of the user's: ``._0.jpg``, ``.ipynb_checkpoints``."""
+    return name.startswith(".")
+
+
 @cache
 def _of_pixels(values: tuple[float, float, float], device: torch.device) -> Tensor:
     """A value for each channel of pixels in [0, 255]; kept, since bringing it to a GPU waits."""

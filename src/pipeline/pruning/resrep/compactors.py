@@ -6,7 +6,8 @@ its rows to zero. When convolution, batch norm and compactor have been folded in
 the channels of those rows can be cut:
 
     compactors = insert(model, groups)      # train, with edit_gradient at each step
-    fold(model, groups, compactors)         # then surgery.cut_channels
+    fold(model, groups, compactors)
+    cut_folded(model, groups, gone, images)
 """
 
 from collections.abc import Sequence
@@ -15,11 +16,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from pipeline.cutting.check import check_rows
 from pipeline.cutting.coupling import Group
+from pipeline.cutting.surgery import cut_channels
 from pipeline.errors import PipelineError
 from pipeline.models import Description, fold_away
+from pipeline.pruning.resrep.constants import move_constants
 
 Compactors = dict[str, nn.Conv2d]
+# For each convolution bool [C]: which rows of its compactor are chosen.
+Rows = dict[str, Tensor]
 
 
 def insert(model: nn.Module, groups: Sequence[Group]) -> Compactors:
@@ -29,13 +35,15 @@ def insert(model: nn.Module, groups: Sequence[Group]) -> Compactors:
         The compactor of each convolution that has one.
 
     Raises:
-        PipelineError: there is no such convolution with a batch norm.
+        PipelineError: there is no such convolution with a batch norm, or one of both computes
+            something else than its weights say.
     """
     compactors: Compactors = {}
     for group in groups:
         (convolution, *others) = group.convolutions
         if not others and convolution in group.norms:
             norm = model.get_submodule(group.norms[convolution])
+            _refuse_own_kinds(model, convolution, group.norms[convolution])
             compactor = nn.Conv2d(group.channels, group.channels, 1, bias=False)
             nn.init.dirac_(compactor.weight)
             compactor.to(model.get_parameter(f"{convolution}.weight"))
@@ -72,6 +80,28 @@ def fold(model: nn.Module, groups: Sequence[Group], compactors: Compactors) -> N
         model.description = replace(description, folded=folded)  # type: ignore[assignment]
 
 
+def cut_folded(
+    model: nn.Module, groups: Sequence[Group], gone: Rows, example_input: Tensor
+) -> tuple[nn.Module, dict[str, tuple[int, ...]]]:
+    """A folded network without the channels of some rows, and the channels that it keeps.
+
+    Args:
+        model: The network; constants of the dead channels are moved into its biases, in place.
+        groups: Its groups of convolutions.
+        gone: Bool [C] for each convolution that had a compactor.
+        example_input: Images [B, 3, H, W], to see what dead channels give.
+
+    Raises:
+        PipelineError: what dead channels give cannot be moved.
+    """
+    kept = {name: tuple((~rows).nonzero().flatten().tolist()) for name, rows in gone.items()}
+    owners = [group for group in groups if group.convolutions[0] in kept]
+    move_constants(model, groups, kept, example_input)
+    smaller = cut_channels(model, owners, kept)
+    check_rows(model, smaller, owners, kept)
+    return smaller, kept
+
+
 @torch.no_grad()
 def edit_gradient(
     compactor: nn.Conv2d,
@@ -106,5 +136,20 @@ def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """The factor and the summand, float64 [C], that a batch norm applies in evaluation mode."""
     assert isinstance(norm, nn.BatchNorm2d)
     mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
-    scale = norm.weight.double() / (variance.double() + norm.eps).sqrt()
-    return scale, norm.bias.double() - mean.double() * scale
+    plain = torch.ones_like(mean), torch.zeros_like(mean)
+    weight, bias = (norm.weight, norm.bias) if norm.affine else plain
+    scale = weight.double() / (variance.double() + norm.eps).sqrt()
+    return scale, bias.double() - mean.double() * scale
+
+
+def _refuse_own_kinds(model: nn.Module, convolution: str, norm: str) -> None:
+    """Raise PipelineError where folding would miss what a layer computes beside its weights."""
+    for name, kind in ((convolution, nn.Conv2d), (norm, nn.BatchNorm2d)):
+        layer = model.get_submodule(name)
+        methods = ("forward", "_conv_forward") if kind is nn.Conv2d else ("forward",)
+        same = all(getattr(type(layer), each) is getattr(kind, each) for each in methods)
+        if not same or (kind is nn.BatchNorm2d and layer.running_mean is None):
+            raise PipelineError(
+                f"{name}: resrep cannot fold a {type(layer).__name__}, which computes something "
+                f"else than a {kind.__name__}"
+            )

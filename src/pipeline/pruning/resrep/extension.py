@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from pipeline.cache.specs import Recipe
 from pipeline.engine.extension import Extension
 from pipeline.engine.optimiser import ParameterGroup, parameter_groups
-from pipeline.pruning.resrep.compactors import Compactors, edit_gradient
+from pipeline.pruning.resrep.compactors import Compactors, Rows, edit_gradient
 from pipeline.pruning.resrep.masking import Masking
-from pipeline.pruning.resrep.rows import Rows, choose_rows, count, row_norms
+from pipeline.pruning.resrep.rows import choose_rows, count, row_norms
 from pipeline.pruning.resrep.targets import Enough
 
 

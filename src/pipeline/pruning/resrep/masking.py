@@ -4,6 +4,10 @@
     masked, vanished = reach(masking, rates)
 
 Where fewer rows vanish than are wanted, :func:`reaching` says what would be enough.
+
+The official code (github.com/DingXiaoH/ResRep) counts the interval from the end of the warm-up, so
+its first rows are masked one interval after that; here, at the first multiple of the interval that
+is not within the warm-up: up to one interval sooner.
 """
 
 import math

@@ -1,4 +1,10 @@
-"""Which rows of the compactors are chosen: to be masked, and in the end to be cut."""
+"""Which rows of the compactors are chosen: to be masked, and in the end to be cut.
+
+The official code (github.com/DingXiaoH/ResRep) differs a little: it passes over the rows of a layer
+that has too few left, and counts them among the rows that it may mask at this choice; here, the
+longest row of each layer is left out from the beginning, and what is passed over does not count.
+Near the target the two can so differ by a few rows. See also `masking`.
+"""
 
 from bisect import bisect_left
 from collections import Counter
@@ -7,11 +13,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pipeline.pruning.resrep.compactors import Compactors
+from pipeline.pruning.resrep.compactors import Compactors, Rows
 from pipeline.pruning.resrep.targets import Enough
-
-# For each convolution bool [C]: which rows of its compactor are chosen.
-Rows = dict[str, Tensor]
 
 
 def row_norms(compactors: Compactors) -> dict[str, Tensor]:
