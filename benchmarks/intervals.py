@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.metrics.bootstrap import count_weights
-from pipeline.metrics.chance import permutation_test, state
+from pipeline.metrics.chance import LEVEL, permutation_test, state
 from pipeline.metrics.clipped import CLIP, ClippedUncertainty
 from pipeline.metrics.debiased import debiased, gap_sums, shifted_interval
 from pipeline.metrics.intervals import FEWEST, percentile_interval
@@ -198,25 +198,24 @@ def chance(runs: int, dice: np.random.Generator) -> list[dict[str, Any]]:
         drawn = np.concatenate([*count_weights(images, 400, 0)])
         for strength in (0.0, 2.0):
             states: dict[str, int] = {"better": 0, "undecided": 0, "worse or equal": 0}
-            alone = 0
             # What is found matters less to a tenth of a per cent than what is found by chance.
             tried = runs // 5 if strength else runs
             for run in range(tried):
                 wrong = np.zeros(images, bool)
                 wrong[dice.permutation(images)[:errors]] = True
-                u = dice.normal(size=images) + strength * wrong
-                # A label is improbable where the image is wrong, and a little by chance.
-                oracle = Ranking(wrong + 0.3 * dice.random(images), wrong).retained(drawn)
-                ranking = Ranking(u, wrong)
-                curves = ranking.retained(drawn).curve(), oracle.curve()
-                low, high = percentile_interval(sparsification_areas(*curves)["aurg"])
-                if errors < FEWEST or images - errors < FEWEST:
-                    low = high = np.nan
-                alone += low > 0
-                states[state(low, high, permutation_test(ranking, seed=run))] += 1
+                ranking = Ranking(dice.normal(size=images) + strength * wrong, wrong)
+                p = permutation_test(ranking, permutations=199, seed=run)
+                low = high = np.nan
+                # Elsewhere nothing is decided, whatever the interval is.
+                if not LEVEL < p < 1 - LEVEL and min(errors, images - errors) >= FEWEST:
+                    # A label is improbable where the image is wrong, and a little by chance.
+                    oracle = Ranking(wrong + 0.3 * dice.random(images), wrong).retained(drawn)
+                    curves = ranking.retained(drawn).curve(), oracle.curve()
+                    low, high = percentile_interval(sparsification_areas(*curves)["aurg"])
+                states[state(low, high, p)] += 1
             found.append({
-                "images": images, "errors": errors, "uncertainty": "informed" if strength else
-                "random", "runs": tried, "interval_alone": round(alone / tried, 3),
+                "images": images, "errors": errors, "runs": tried,
+                "uncertainty": "informed" if strength else "random",
                 **{name: round(count / tried, 3) for name, count in states.items()},
             })  # fmt: skip
     return found

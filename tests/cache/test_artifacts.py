@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -236,3 +237,20 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
         write_json(tmp_path / "x.json", {"a": float("nan")})
     write_json(tmp_path / "x.json", {"a": 1})
     assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int32", "uint64", "int64", "float32"])
+def test_labels_of_any_type_that_holds_integers_are_written(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "predictions.safetensors"
+    payloads.save_predictions(file, np.zeros((1, 3, 2)), np.array([0, 1, 1], kind), np.arange(3))
+    found = payloads.load_predictions(file)
+    assert found.labels.dtype == found.ids.dtype == np.int64
+    assert found.labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("labels", [[0.5, 1, 1], [np.nan, 1, 1], np.array([2**63, 1, 1], "uint64")])
+def test_labels_that_are_no_integers_are_refused(tmp_path: Path, labels: Any) -> None:
+    with pytest.raises(PipelineError, match="labels are not all integers"):
+        payloads.save_predictions(
+            tmp_path / "predictions", np.zeros((1, 3, 2)), labels, np.arange(3)
+        )

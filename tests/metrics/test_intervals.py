@@ -16,6 +16,7 @@ from pipeline.metrics.chance import permutation_test, state
 from pipeline.metrics.clipped import CLIP, ClippedUncertainty
 from pipeline.metrics.debiased import debiased, gap_sums, shifted_interval
 from pipeline.metrics.proportions import proportion_interval
+from pipeline.metrics.scoring import score
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import intervals  # type: ignore[import-not-found]
@@ -243,3 +244,16 @@ def test_members_of_an_evaluation_agree_with_a_bootstrap_of_their_own() -> None:
         expected = metrics.bootstrap(alone, resamples=30, seed=5)
         for key in found:
             np.testing.assert_allclose(found[key], expected[key], rtol=1e-12, atol=1e-15)
+
+
+def test_scored_predictions_rank_labels_whose_probability_underflows() -> None:
+    z = np.zeros((1, 40, 3))
+    z[0, :, 0] = 5
+    z[0, :2, 0] = [900, 800]
+    labels = np.zeros(40, int)
+    labels[:2] = 1
+    content, curves = score(z, labels, method="msp", options={}, steps=40, bootstrap=0)
+    nll = content["definitions"]["msp"]["nll"]["value"]
+    assert nll == pytest.approx((900 + 800 + 38 * np.log1p(2 * np.exp(-5))) / 40)
+    # Each of the two is removed on its own: 2 of 40 wrong, 1 of 39, then none.
+    assert curves["msp/oracle"][:3] == pytest.approx([2 / 40, 1 / 39, 0])

@@ -110,7 +110,7 @@ def test_every_definition_has_every_metric() -> None:
         np.testing.assert_array_equal(curves[f"{name}/oracle"], oracle)
         reliability = metrics.reliability_bins(confidence, correct, bins=5)
         np.testing.assert_array_equal(curves[f"{name}/reliability"], reliability)
-    assert len(curves) == 6 * 3 + 2 * 14
+    assert len(curves) == 6 * 3 + 2 * 15
 
 
 def test_the_choice_of_ties_holds_for_the_curves_and_their_areas() -> None:

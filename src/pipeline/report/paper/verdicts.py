@@ -262,10 +262,13 @@ def judge(
     of_ece = found if ece_frame is None else _Kinds.of(ece_frame, resamples or {})
     judgements = []
     for claim in claims:
+        pairs: dict[int, pd.DataFrame] = {}
         counts = {}
         for metric, expected in claim.expected.items():
             networks = (of_ece if metric.startswith(ECE) else found).asked(claim)
-            counts[metric] = networks.count(networks.pairs(claim), metric, expected)
+            if id(networks) not in pairs:
+                pairs[id(networks)] = networks.pairs(claim)
+            counts[metric] = networks.count(pairs[id(networks)], metric, expected)
         judgements.append(Judgement(claim, counts))
     return judgements
 
