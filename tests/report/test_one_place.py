@@ -87,7 +87,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     catalogue = package / "metrics" / "catalogue.py"
     text = catalogue.read_text()
     assert text.count("METRICS = (\n") == 1
-    catalogue.write_text(text.replace("METRICS = (\n", f"METRICS = (\n{METRIC}"))
+    catalogue.write_text(text.replace("METRICS = (\n", f"METRICS = (\n{METRIC.rstrip()},\n"))
     (package / "report" / "figures" / "mine.py").write_text(FIGURE)
     (package / "report" / "tables" / "mine.py").write_text(TABLE)
     touched = {name for name, digest in digests(package).items() if digest != before.get(name)}
