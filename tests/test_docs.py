@@ -1,11 +1,11 @@
 """What the documentation tells users to write does work."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from examples import under
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
@@ -15,8 +15,11 @@ from pipeline.models import build
 from pipeline.pruning import prune
 from pipeline.registry import DATASETS, PRUNERS, UNCERTAINTIES, Option, use_plugins
 
-DOCS = Path(__file__).parents[1] / "docs"
-BLOCKS = re.findall(r"```python\n(.*?)```", (DOCS / "extending.md").read_text(), re.DOTALL)
+BLOCKS = [
+    block
+    for kind in ("A pruner", "An uncertainty method", "An architecture", "A data set")
+    for block in under(kind)
+]
 
 
 def as_plugins(folder: Path, *names: str) -> None:

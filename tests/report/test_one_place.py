@@ -14,41 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from examples import under
 
 from pipeline.registry import PACKAGE
 
-METRIC = """
-    Metric(
-        "error_at_half",
-        "Error of the certain half",
-        RANKING,
-        lambda e: e.ranked.curves[0][:, e.steps // 2],
-        interval=Interval(),
-    ),
-"""
-FIGURE = """
-from matplotlib.figure import Figure
-
-EACH = "dataset"
-ORDER = 99
-
-
-def figures(view):
-    figure = Figure()
-    figure.add_subplot().set_title(f"accuracies of {view.title}")
-    yield "mine", figure
-"""
-TABLE = """
-from pipeline.report.table import by_sparsity, network_table, number
-
-EACH = "network"
-ORDER = 99
-
-
-def tables(view):
-    cells = by_sparsity(view.points, ["pruner"], lambda record: number(record["nll"], 3))
-    yield network_table(view, "mine", "NLL in nats.", view.points, *cells, columns=["nll"])
-"""
+(METRIC,) = under("A metric")
+(FIGURE,) = under("A figure")
+(TABLE,) = under("A table")
 DRAW = """
 import json, sys
 from pathlib import Path
@@ -115,7 +87,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     catalogue = package / "metrics" / "catalogue.py"
     text = catalogue.read_text()
     assert text.count("METRICS = (\n") == 1
-    catalogue.write_text(text.replace("METRICS = (\n", f"METRICS = ({METRIC}"))
+    catalogue.write_text(text.replace("METRICS = (\n", f"METRICS = (\n{METRIC.rstrip()},\n"))
     (package / "report" / "figures" / "mine.py").write_text(FIGURE)
     (package / "report" / "tables" / "mine.py").write_text(TABLE)
     touched = {name for name, digest in digests(package).items() if digest != before.get(name)}

@@ -36,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose small study was run on two pretended GPUs."""
     project = Project(tmp_path_factory.mktemp("project"))
     project.study |= STUDY
-    project.edit("gpu.py", 'yield "cuda"', PRETEND)
+    project.edit("running/gpu.py", 'yield "cuda"', PRETEND)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
         # A job's threads are the run's cores over its jobs, and another number has other bits.
@@ -138,10 +138,10 @@ def test_a_stale_backup_that_snakemake_puts_back_is_found_out(project: Project) 
 
 def test_a_failing_rerun_loses_nothing(project: Project) -> None:
     before = snapshot(project.artifacts)
-    begins = "    arguments = _arguments(stage)\n"
-    project.edit("job.py", begins, f'    sys.exit("told to fail")\n{begins}')
+    begins = "    arguments = _arguments()\n"
+    project.edit("running/job.py", begins, f'    sys.exit("told to fail")\n{begins}')
     printed = failed(project, "--forceall")
-    project.edit("job.py", '    sys.exit("told to fail")\n', "")
+    project.edit("running/job.py", '    sys.exit("told to fail")\n', "")
     assert "told to fail" in printed
     assert {path for path in before if not Path(path).exists()} == set()
     assert project.call("pipeline", "verify").returncode == 0
@@ -219,10 +219,10 @@ def test_a_job_killed_after_its_last_write_is_done(project: Project) -> None:
     data = find(project, "data", **other)
     target = f"{data}/{paths.MANIFEST}"
     written = "        _sign(job)\n"
-    project.edit("job.py", written, f"{written}        os.kill(os.getpid(), 9)\n")
+    project.edit("running/job.py", written, f"{written}        os.kill(os.getpid(), 9)\n")
     try:
         failed(project, target, **other)
     finally:
-        project.edit("job.py", "        os.kill(os.getpid(), 9)\n", "")
+        project.edit("running/job.py", "        os.kill(os.getpid(), 9)\n", "")
     assert "Nothing to be done" in project.run(target, **other)
     assert project.call("pipeline", "verify").returncode == 0

@@ -4,35 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+from examples import under
 from support import Project
 
-# A stage that looks at a data set before anything is trained on it.
-SPEC = '''
-@dataclass(frozen=True)
-class Inspect(Spec):
-    """What is to be known of a data set before networks are trained on it."""
-
-    stage: ClassVar[str] = "inspect"
-    payload: ClassVar[tuple[str, ...]] = ("summary.json",)
-    data: Data
-    bins: int = 4
-
-
-@dataclass(frozen=True)
-class Network(Spec):
-'''
-
-MODULE = '''"""Stage inspect: how many images a data set has."""
-
-from pipeline.cache import files, payloads, specs
-from pipeline.running.job import Job
-
-
-def run(spec: specs.Inspect, job: Job) -> None:
-    """Count the images."""
-    data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
-    files.write_json(job.path("summary.json"), {"images": len(data.train)})
-'''
+SPEC, MODULE = under("A stage")
+NEXT = "@dataclass(frozen=True)\nclass Network(Spec):\n"
 
 REPLICATES = (
     ("    member: int = 0\n", "    member: int = 0\n    replicate: int = 0\n"),
@@ -76,7 +52,7 @@ def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
     project = Project(tmp_path)
     before = contents(tmp_path)
     profile = "../../profiles/slurm/profile.yaml"
-    project.edit("cache/specs.py", "\n@dataclass(frozen=True)\nclass Network(Spec):\n", SPEC)
+    project.edit("cache/specs.py", NEXT, f"{SPEC}\n\n{NEXT}")
     # Trainings wait for it.
     project.edit(
         "cache/specs.py",
