@@ -16,7 +16,7 @@ def test_keys_are_written_by_what_they_need_and_for_every_number_of_bins() -> No
         "accuracy", "nll", "brier", "ece_probability", "ece_probability_10",
         "ece_probability_debiased", "adaptive_ece", "classwise_ece", "ause", "random_level", "aurg",
         "p_chance", "ause_over_random", "ause_average_ties", "aurc", "eaurc", "augrc", "auroc",
-        "fpr95", "ece", "ece_10", "ece_debiased", "ece_clipped",
+        "fpr95", "ece_debiased", "ece_clipped", "ece", "ece_10",
     ]  # fmt: skip
     assert "ece_7" not in catalogue.keys((7,))
 

@@ -121,14 +121,6 @@ METRICS = (
         interval=Interval(lambda e: e.outcomes.brier[:, None]),
     ),
     Metric(
-        "ece",
-        "ECE",
-        CONFIDENCE,
-        lambda e: ece(e.confidence, e.correct, bins=e.bins),
-        each_bins=True,
-        interval="ece_debiased",
-    ),
-    Metric(
         "ece_debiased",
         "ECE, debiased",
         CONFIDENCE,
@@ -145,6 +137,14 @@ METRICS = (
         CONFIDENCE,
         lambda e: max(0.0, _clipped(e).item()),
         interval=Interval(weighted=_clipped, bounds=calibration, of_default=True),
+    ),
+    Metric(
+        "ece",
+        "ECE",
+        CONFIDENCE,
+        lambda e: ece(e.confidence, e.correct, bins=e.bins),
+        each_bins=True,
+        interval="ece_debiased",
     ),
     Metric(
         "ece_probability",
