@@ -12,8 +12,6 @@ from support import TINY
 COMMANDS = (
     ["status", "study.yaml"],
     ["where", "study.yaml"],
-    ["verify"],
-    ["verify", "study.yaml"],
     ["gc", "study.yaml"],
     ["gc", "study.yaml", "--checkpoints", "--delete"],
     ["forget", "digits"],
@@ -28,6 +26,14 @@ def test_on_an_empty_tree_all_is_well(call: Call, command: list[str]) -> None:
     assert not status
     assert lines
     assert [each.name for each in Path().iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize("studies", [[], ["study.yaml"]])
+def test_nothing_to_verify_is_no_success(call: Call, studies: list[str]) -> None:
+    Path("study.yaml").write_text(yaml.safe_dump(TINY))
+    status, lines = call("--artifacts", "elsewhere", "verify", *studies)
+    assert str(status).startswith("elsewhere: there is no such folder")
+    assert lines == []
 
 
 @pytest.mark.parametrize(

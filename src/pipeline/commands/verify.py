@@ -40,9 +40,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print the problems, then what was looked at; 1 if there are any problems."""
     root: Path = arguments.artifacts
+    plans = [load_plan(study, root) for study in arguments.studies]
     if not root.is_dir():
         raise PipelineError(f"{root}: there is no such folder; name it with --artifacts DIR")
-    plans = [load_plan(study, root) for study in arguments.studies]
     if arguments.data and not plans:
         raise PipelineError("verify --data: name the STUDY that says where the data are")
     chosen = list(_there(root, plans))
