@@ -196,9 +196,9 @@ def test_a_helper_is_neither_a_script_nor_takes_pythons_place(lab: Lab, name: st
         ("try:\n    import importlib\n    importlib.import_module('.hel' + 'per', __package__)\n"
          "except Exception:\n    pass\nclass helper: SIGN = 1",
          "helper.py is loaded, but no import statement of "),
-        ("import importlib\nimportlib.import_module('pipeline.' + 'report.tables')\n"
+        ("import importlib\nimportlib.import_module('pipeline.' + 'report.table')\n"
          "class helper: SIGN = 1",
-         "report/tables.py is loaded, but no import statement of"),
+         "report/table.py is loaded, but no import statement of"),
     ],
 )  # fmt: skip
 def test_code_that_no_digest_covers_is_refused(lab: Lab, lines: str, complaint: str) -> None:
