@@ -138,7 +138,12 @@ def test_csv_holds_every_digit_and_is_the_same_each_time(
     text = (tmp_path / "a" / "results.csv").read_bytes()
     assert text == (tmp_path / "b" / "results.csv").read_bytes()
     # A pruner called "none" is a name, not a gap.
-    read = pd.read_csv(tmp_path / "a" / "results.csv", na_values=[""], keep_default_na=False)
+    read = pd.read_csv(
+        tmp_path / "a" / "results.csv",
+        na_values=[""],
+        keep_default_na=False,
+        float_precision="round_trip",
+    )
     pd.testing.assert_frame_equal(read, frame, check_dtype=False, check_exact=True)
 
 
