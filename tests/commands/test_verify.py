@@ -80,8 +80,8 @@ def test_versions_that_differ_are_said(tree: Tree) -> None:
     assert tree.call("verify") == (
         0,
         [
-            "made with different versions of torch: 2.15.0 (7), 2.6.0 (15)",
-            "0 problems in 31 artifacts",
+            "made with different versions of torch: 2.15.0 (7), 2.6.0 (16)",
+            "0 problems in 32 artifacts",
         ],
     )
 
@@ -92,9 +92,9 @@ def test_only_what_a_study_uses(tree: Tree) -> None:
     assert tree.call("verify", "tiny.yaml") == (0, ["0 problems in 32 artifacts"])
     # The data set and the networks are shared: 1 + 3, 3 + 3 pruned, 6 predictions, 6 scores.
     assert tree.call("verify", "sparser.yaml")[1][-1] == "1 problem in 23 artifacts"
-    # 3 pruned, 3 fine-tuned, 3 predictions and 3 scores are the second study's own.
-    assert tree.call("verify")[1][-1] == "1 problem in 43 artifacts"
-    assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 43 artifacts"
+    # 3 pruned, 3 fine-tuned, 3 predictions, 3 scores and a check are the second study's own.
+    assert tree.call("verify")[1][-1] == "1 problem in 45 artifacts"
+    assert tree.call("verify", "tiny.yaml", "sparser.yaml")[1][-1] == "1 problem in 45 artifacts"
 
 
 def test_what_a_study_plans_and_is_not_there(tree: Tree) -> None:

@@ -36,7 +36,7 @@ try:
 except PipelineError as error:
     sys.exit(f"study: {error}")
 
-# One job a device, unless told otherwise; without any, the resource is not limited.
+# One job per device, unless told otherwise; without any, the resource is not limited.
 snakemake_internals.limit(workflow, "gpu", jobs.jobs_on_gpus)
 snakemake_internals.ignore_clocks()
 
