@@ -42,7 +42,7 @@ def test_it_records_an_edit(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None
         "stages.train: goes by 12345678 from now on",
     ]
     status, _ = tree.call("code", "--same", "pruning.l3")
-    assert str(status).startswith("unknown unit 'pruning.l3'; known: datasets.")
+    assert str(status).startswith("unknown unit 'pruning.l3'; known: cutting.")
     assert len(recorded) == 2
 
 
@@ -89,7 +89,8 @@ def test_an_edit_of_a_recorded_plugin_is_recorded_beside_it(call: Call, plugin: 
     assert planned() == before
     edit(plugin, "POWER = 2 - 1")
     moved = planned()
-    assert len(moved - before) == 3 + 3 + 3 + 3
+    # Pruned, fine-tuned, predicted and scored networks, and the check of the cuts.
+    assert len(moved - before) == 3 + 3 + 3 + 3 + 1
     assert code_identity.is_recorded("pruning.mine")
     assert call("code", "--study", "mine.yaml", "--same", "pruning.mine")[1] == [
         lines[0].replace(" from now on", ", as before")

@@ -13,7 +13,7 @@ class Recipe:
         lr: The highest learning rate of SGD.
         momentum: SGD's momentum.
         weight_decay: L2 penalty on all parameters.
-        schedule: ``cosine`` (to 0, a value an epoch), ``cosine_iteration`` (a value an iteration)
+        schedule: ``cosine`` (to 0, one value per epoch), ``cosine_iteration`` (one per iteration)
             or ``step`` (a tenth every `step_epochs`).
         step_epochs: The period of ``step``.
         warmup_epochs: Epochs over which the learning rate rises linearly, before the schedule.
