@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from pipeline.report import results
 from pipeline.running.job import read_spec
 from pipeline.running.plan import Plan
 from pipeline.running.rules import Rules
-from pipeline.study import Study
+from pipeline.study import Combination, Study
 
 SPEC = specs.Finetune(
     specs.Prune(
@@ -118,11 +119,13 @@ def _manifest(path: Path) -> object:
     return manifests.check(path.parent, spec or SPEC)
 
 
-def _combination(scores: Path, curves: Path) -> results.Combination:
-    return results.Combination(
+def _combination(scores: Path, curves: Path) -> Any:
+    """What stands for `results.Scores` whose files have names of their own."""
+    combination = Combination(
         dataset="d", architecture="a", pruner="none", sparsity=0.0, uncertainty="msp",
-        scores=scores, curves=curves,
+        score=specs.Score((), "msp"),
     )  # fmt: skip
+    return SimpleNamespace(combination=combination, path=scores, curves=curves, other_copies=())
 
 
 def _scores(path: Path) -> object:

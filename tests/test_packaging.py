@@ -30,9 +30,9 @@ from pipeline.study import Study
 print(len(list(Study.load({str(ROOT / "config.yaml")!r}).combinations())))
 """
 PUBLISHED = """
-from pipeline.report import results
+from pipeline.report.paper.printed import published
 
-print(len(results.published()["dataset"].unique()))
+print(len(published()["dataset"].unique()))
 """
 
 
