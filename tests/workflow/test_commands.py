@@ -9,7 +9,7 @@ from support import Project
 from pipeline.cache.specs import STAGES
 
 JOBS = {"read": "data", "train": "train", "prune": "prune", "fine-tune": "finetune",
-        "predict": "infer", "score": "score"}  # fmt: skip
+        "predict": "infer", "score": "score", "check": "check"}  # fmt: skip
 
 
 def would_run(project: Project) -> Counter[str]:
@@ -34,7 +34,7 @@ def test_status_announces_what_snakemake_plans(tmp_path: Path) -> None:
     project = Project(tmp_path)
     network = project.artifacts / "digits/resnet18"
     assert planned(project) == would_run(project) == Counter(
-        data=1, train=3, prune=6, finetune=3, infer=9, score=9, plot=1
+        data=1, check=1, train=3, prune=6, finetune=3, infer=9, score=9, plot=1
     )  # fmt: skip
     project.pretend()
     assert planned(project) == would_run(project) == Counter()

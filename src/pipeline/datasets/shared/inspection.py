@@ -67,6 +67,7 @@ class Notes:
     def add(self, found: Iterable[Read]) -> None:
         """Note files."""
         rows = [(each.file, np.frombuffer(each.digest, np.uint8)) for each in found]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab") as notes:
             notes.write(np.array(rows, RECORD).tobytes())
 
