@@ -142,7 +142,6 @@ def test_csv_holds_every_digit_and_is_the_same_each_time(
         tmp_path / "a" / "results.csv",
         na_values=[""],
         keep_default_na=False,
-        float_precision="round_trip",
     )
     pd.testing.assert_frame_equal(read, frame, check_dtype=False, check_exact=True)
 
