@@ -8,7 +8,7 @@ from examples import under
 from support import Project
 
 SPEC, MODULE = under("A stage")
-NEXT = "@dataclass(frozen=True)\nclass Network(Spec):\n"
+NEXT = "@dataclass(frozen=True)\nclass Check(Spec):\n"
 
 REPLICATES = (
     ("    member: int = 0\n", "    member: int = 0\n    replicate: int = 0\n"),
@@ -52,10 +52,11 @@ def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
     project = Project(tmp_path)
     before = contents(tmp_path)
     profile = "../../profiles/slurm/profile.yaml"
-    project.edit("cache/specs.py", NEXT, f"{SPEC}\n\n{NEXT}")
+    project.edit("cache/specs/data.py", NEXT, f"{SPEC}\n\n{NEXT}")
     # Trainings wait for it.
+    project.edit("cache/specs/networks.py", "import Data, Options", "import Data, Inspect, Options")
     project.edit(
-        "cache/specs.py",
+        "cache/specs/networks.py",
         '        """The data set."""\n        return self.parents()\n',
         '        """The data set."""\n        return [self.data, Inspect(self.data)]\n',
     )
@@ -67,7 +68,8 @@ def test_a_stage_is_its_spec_its_module_its_rule_and_its_line_in_the_profile(
     after = contents(tmp_path)
     assert {name for name in after if after[name] != before.get(name)} == {
         "profiles/slurm/profile.yaml",
-        "src/pipeline/cache/specs.py",
+        "src/pipeline/cache/specs/data.py",
+        "src/pipeline/cache/specs/networks.py",
         "src/pipeline/stages/inspect.py",
         "workflow/rules/inspect.smk",
     }
@@ -104,12 +106,12 @@ def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) ->
     before = project.plan()
     sources = contents(tmp_path)
     project.edit(
-        "cache/specs.py",
+        "cache/specs/networks.py",
         "    init_path: str | None = field",
         "    replicate: int = 0\n    init_path: str | None = field",
     )
     project.edit(
-        "cache/specs.py",
+        "cache/specs/networks.py",
         'return f"{self.data.place}/{self.architecture}"',
         'again = f"/r{self.replicate}" if self.replicate else ""\n'
         '        return f"{self.data.place}/{self.architecture}{again}"',
@@ -125,7 +127,7 @@ def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) ->
     )
     after = contents(tmp_path)
     assert {name for name in after if after[name] != sources.get(name)} == {
-        "src/pipeline/cache/specs.py",
+        "src/pipeline/cache/specs/networks.py",
         f"src/pipeline/study/{grid.name}",
         "src/pipeline/study/schema.yaml",
     }
