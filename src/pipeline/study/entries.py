@@ -33,8 +33,8 @@ Remember = Callable[[str], str]
 class Entry:
     """A registry entry as a study uses it: what it is called there, and its options.
 
-    `init` has a triple for each network of an architecture that is not trained: ``plain-0`` or the
-    like, and the fields `init` and `init_path` of its spec.
+    `init` has a triple for each network of an architecture that is not trained: its name, see
+    :func:`network`, and the fields `init` and `init_path` of its spec.
     """
 
     name: str
@@ -64,14 +64,15 @@ def named(key: str, given: Sequence[Item], registry: Registry) -> tuple[Entry, .
 
 
 def architectures(
-    given: Sequence[Item], ensemble_size: int, remember: Remember | None
+    given: Sequence[Item], ensemble_size: int, replicates: int, remember: Remember | None
 ) -> tuple[Entry, ...]:
     """The architectures of a study, with the weights of networks that are not trained.
 
     Raises:
         PipelineError: a name, an option, a label or a network is wrong, or weights are not there.
     """
-    networks = [*(f"plain-{member}" for member in range(ensemble_size)), "dropout-0"]
+    kinds = [*(("plain", member) for member in range(ensemble_size)), ("dropout", 0)]
+    networks = [[network(*kind, replicate) for replicate in range(replicates)] for kind in kinds]
     found = []
     for where, settings, label, options in _read("architectures", given, MODELS, ARCHITECTURE_KEYS):
         init = _init(f"{where}.init", settings.get("init", {}), networks, remember)
@@ -211,18 +212,44 @@ def _checked_list(where: str, values: list[Any], default: Any) -> tuple[Any, ...
     return tuple(found)
 
 
+def network(kind: str, member: int, replicate: int) -> str:
+    """What `init:` calls a network: ``plain-0``, and in replicate 1 ``r1/plain-0``."""
+    return f"r{replicate}/{kind}-{member}" if replicate else f"{kind}-{member}"
+
+
 def _init(
-    where: str, given: Mapping[str, str], networks: Sequence[str], remember: Remember | None
+    where: str,
+    given: Mapping[str, str],
+    networks: Sequence[Sequence[str]],
+    remember: Remember | None,
 ) -> tuple[tuple[str, str, str | None], ...]:
-    """The weights of each network that is not trained; see `Entry`."""
-    for network in given:
-        if network not in networks:
-            allowed = ", ".join(networks)
-            raise PipelineError(f"{where}: unknown network {network!r}; allowed: {allowed}")
-    return tuple(
-        (network, *_weights(f"{where}.{network}", source, remember))
-        for network, source in sorted(given.items())
-    )
+    """The weights of each network that is not trained; see `Entry`.
+
+    `networks` holds the names of each network in all replicates. These repeat one thing, so either
+    all of them start from weights of their own or none does.
+    """
+    names = [name for replicates in networks for name in replicates]
+    for name in given:
+        if name not in names:
+            allowed = ", ".join(names)
+            raise PipelineError(f"{where}: unknown network {name!r}; allowed: {allowed}")
+    found = {name: _weights(f"{where}.{name}", given[name], remember) for name in sorted(given)}
+    for replicates in networks:
+        having = [name for name in replicates if name in found]
+        lacking = [name for name in replicates if name not in found]
+        if having and lacking:
+            raise PipelineError(
+                f"{where}: {having[0]} has weights and {lacking[0]} has none; each replicate needs "
+                f"its own, or give {having[0]} none"
+            )
+        weights = [found[name][0] for name in having]
+        for position, same in enumerate(weights):
+            if same in weights[:position]:
+                raise PipelineError(
+                    f"{where}: {having[position]} and {having[weights.index(same)]} have the same "
+                    "weights; replicates are independent trainings, so each needs its own"
+                )
+    return tuple((name, *weights) for name, weights in found.items())
 
 
 def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:

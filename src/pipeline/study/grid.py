@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,7 +19,8 @@ class Combination:
     """One point of the grid: its value on each axis, and the spec of its score.
 
     The fields before `score` are the axes, and this is the only list of them (:data:`AXES`). An
-    axis with a default repeats a measurement: tables and figures show its default alone.
+    axis with a default repeats a measurement: tables and figures show its default alone, or of
+    replicates their mean.
     """
 
     dataset: str
@@ -27,6 +29,7 @@ class Combination:
     sparsity: float
     uncertainty: str
     member: int = 0
+    replicate: int = 0
     score: specs.Score
 
     @property
@@ -63,6 +66,7 @@ class Study:
     finetune: specs.Recipe
     prune: specs.Recipe
     ensemble_size: int = 5
+    replicates: int = 1
     mc_samples: int = 5
     dropout: float = 0.2
     seed: int = 0
@@ -96,11 +100,12 @@ class Study:
         )
         use_plugins(plugins)
         train = recipes.train(content.get("train", {}))
-        scalars = ("study", "ensemble_size", "mc_samples", "dropout", "seed",
+        scalars = ("study", "ensemble_size", "replicates", "mc_samples", "dropout", "seed",
                    "infer", "score", "figures")  # fmt: skip
         size = content.get("ensemble_size", cls.ensemble_size)
+        replicates = content.get("replicates", cls.replicates)
         datasets = entries.datasets(content["datasets"])
-        architectures = entries.architectures(content["architectures"], size, remember)
+        architectures = entries.architectures(content["architectures"], size, replicates, remember)
         entries.refuse_same_files(datasets, architectures)
         return cls(
             datasets=datasets,
@@ -119,10 +124,10 @@ class Study:
 
     def combinations(self) -> Iterator[Combination]:
         """Every combination of the grid; unpruned ones come once, with the pruner ``none``."""
-        for data in self.datasets:
+        for replicate, data in product(range(self.replicates), self.datasets):
             for architecture in self.architectures:
                 for method in self.uncertainties:
-                    for member, trained in self._models(data, architecture, method):
+                    for member, trained in self._models(data, architecture, method, replicate):
                         for pruner, sparsity, models in self._pruned(trained):
                             yield Combination(
                                 dataset=data.label or data.dataset,
@@ -131,19 +136,25 @@ class Study:
                                 sparsity=sparsity,
                                 uncertainty=method.label,
                                 member=member,
+                                replicate=replicate,
                                 score=self._score(data, method, models),
                             )
 
     def _models(
-        self, data: specs.Data, architecture: entries.Entry, method: entries.Entry
+        self,
+        data: specs.Data,
+        architecture: entries.Entry,
+        method: entries.Entry,
+        replicate: int,
     ) -> Iterator[tuple[int, tuple[specs.Train, ...]]]:
         """The trained networks a method predicts with, for each member it is scored for."""
         kind = UNCERTAINTIES.constant(method.name, "MODELS")
         plain = tuple(
-            self._train(data, architecture, 0.0, member) for member in range(self.ensemble_size)
+            self._train(data, architecture, 0.0, member, replicate)
+            for member in range(self.ensemble_size)
         )
         if kind == "dropout":
-            yield 0, (self._train(data, architecture, self.dropout, 0),)
+            yield 0, (self._train(data, architecture, self.dropout, 0, replicate),)
         elif kind == "ensemble":
             yield 0, plain
         else:
@@ -151,14 +162,20 @@ class Study:
             yield from ((model.member, (model,)) for model in scored)
 
     def _train(
-        self, data: specs.Data, architecture: entries.Entry, dropout: float, member: int
+        self,
+        data: specs.Data,
+        architecture: entries.Entry,
+        dropout: float,
+        member: int,
+        replicate: int,
     ) -> specs.Train:
         data = replace(data, test_version=1)  # networks do not see the test set
         spec = specs.Train(
-            data, architecture.name, self.train, architecture.options, dropout, member, self.seed
-        )
+            data, architecture.name, self.train, architecture.options, dropout, member, self.seed,
+            replicate=replicate,
+        )  # fmt: skip
         for network, init, path in architecture.init:
-            if network == f"{spec.kind}-{member}":
+            if network == entries.network(spec.kind, member, replicate):
                 # Another recipe would give the same network.
                 spec = replace(spec, recipe=specs.Recipe(epochs=0), init=init, init_path=path)
         return self._shared(spec)
