@@ -1,6 +1,6 @@
 """The definitions of uncertainty: what each is called, and its formula.
 
->>> probabilities, prediction, uncertainties = define(z, ["msp", "entropy"])
+>>> probabilities, prediction, uncertainties = define(z, z.mean(axis=0), ["msp", "entropy"])
 """
 
 from collections.abc import Sequence
@@ -38,13 +38,15 @@ def _softmax(z: Floats) -> tuple[Floats, Floats]:
     return odds, -np.expm1(-np.log1p(others[..., 0]))
 
 
-def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64], dict[str, Floats]]:
+def define(
+    z: Floats, mean_logits: Floats, scores: Sequence[str]
+) -> tuple[Floats, NDArray[np.int64], dict[str, Floats]]:
     """Probabilities [n, C], predictions [n] and uncertainties [n] of logits [S, n, C].
 
     Where a probability rounds to 1, its distance from 1 is taken as the sum of the others: what
     confident samples disagree in is not lost.
     """
-    p, remainder = _softmax(z.mean(axis=0))
+    p, remainder = _softmax(mean_logits)
     prediction = p.argmax(axis=1)
     images = np.arange(len(prediction))
     values = {"msp": remainder}

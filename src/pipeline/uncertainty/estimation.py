@@ -36,12 +36,14 @@ class Estimate:
             between definitions.
         confidence: [N], in [0, 1], for calibration: the predicted class's probability for ``msp``,
             else 1 − the uncertainty, min-max-normalised over the images (paper, Section 6.1).
+        logits: [N, C], whose softmax the probabilities are, if it is known.
     """
 
     probabilities: Floats
     prediction: NDArray[np.int64]
     uncertainty: Floats
     confidence: Floats
+    logits: Floats | None = None
 
 
 def estimate(logits: Logits, score: str = "logit_variance", *, clip: float = 0.0) -> Estimate:
@@ -88,11 +90,12 @@ def compare(
             raise PipelineError(f"{score} compares samples, and the logits hold only one")
 
     images, classes = samples[0].shape
-    probabilities = np.empty((images, classes))
+    probabilities, means = np.empty((images, classes)), np.empty((images, classes))
     prediction = np.empty(images, np.int64)
     uncertainty = {score: np.empty(images) for score in wanted}
     for rows, z in _blocks(samples, part_of):
-        probabilities[rows], prediction[rows], values = define(z, wanted)
+        means[rows] = z.mean(axis=0)
+        probabilities[rows], prediction[rows], values = define(z, means[rows], wanted)
         for score in wanted:
             uncertainty[score][rows] = values[score]
 
@@ -102,6 +105,7 @@ def compare(
             prediction,
             values,
             probabilities.max(axis=1) if score == "msp" else 1 - _normalised(values, clip),
+            means,
         )
         for score, values in uncertainty.items()
     }
