@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
-from pipeline.uncertainty.definitions import DEFINITIONS, DISAGREEMENT, Floats, define
+from pipeline.uncertainty.definitions import DEFINITIONS, COMPARING_SAMPLES, Floats, define
 
 Logits = NDArray[np.floating] | Sequence[NDArray[np.floating]]
 
@@ -56,7 +56,12 @@ def estimate(logits: Logits, score: str = "logit_variance", *, clip: float = 0.0
     - ``probability_variance``: the same of the samples' softmax probabilities;
     - ``max_probability``: 1 − the largest of the probabilities averaged over the samples;
     - ``entropy``: of the averaged probabilities, in nats;
-    - ``mutual_information``: that entropy − the mean entropy of the samples (Houlsby et al., 2011).
+    - ``mutual_information``: that entropy − the mean entropy of the samples (Houlsby et al., 2011),
+      the epistemic part of the entropy (Depeweg et al., 2018);
+    - ``expected_entropy``: the mean entropy of the samples, the aleatoric part;
+    - ``disagreement``: the share of the pairs of samples that predict different classes;
+    - ``max_logit``: −max μ (Hendrycks et al., 2022);
+    - ``energy``: −log Σ exp μ (Liu et al., 2020).
 
     Args:
         logits: [samples, images, classes], or a sequence of such arrays with as many images and
@@ -86,7 +91,7 @@ def compare(
     wanted = [first, *(score for score in scores if score != first)]
     samples, part_of = _samples(logits)
     for score in wanted:
-        if score in DISAGREEMENT and len(samples) == 1:
+        if score in COMPARING_SAMPLES and len(samples) == 1:
             raise PipelineError(f"{score} compares samples, and the logits hold only one")
 
     images, classes = samples[0].shape
