@@ -34,6 +34,7 @@ def run(spec: specs.Score, job: Job) -> None:
             ties=spec.ties,
             bootstrap=spec.bootstrap,
             seed=spec.seed,
+            ids=first.ids,
         )
     except LogitsError as error:
         network = paths.folder(spec.predictions[error.part].model)
