@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.metrics import Evaluation, bootstrap, catalogue
-from pipeline.metrics.catalogue import CONFIDENCE, METRICS, PROBABILITIES, RANKING, Metric
+from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.intervals import Interval
+from pipeline.metrics.metric import CONFIDENCE, PROBABILITIES, RANKING, Metric
 
 P = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
 Y = np.array([0, 1, 1])
@@ -14,9 +15,11 @@ Y = np.array([0, 1, 1])
 def test_keys_are_written_by_what_they_need_and_for_every_number_of_bins() -> None:
     assert catalogue.keys((15, 10)) == [
         "accuracy", "nll", "brier", "ece_probability", "ece_probability_10",
-        "ece_probability_debiased", "adaptive_ece", "classwise_ece", "ause", "random_level", "aurg",
-        "p_chance", "ause_over_random", "ause_average_ties", "aurc", "eaurc", "augrc", "auroc",
-        "fpr95", "ece_debiased", "ece_clipped", "ece", "ece_10",
+        "ece_probability_debiased", "adaptive_ece", "classwise_ece", "temperature", "nll_scaled",
+        "brier_scaled", "ece_scaled", "ece_scaled_debiased", "adaptive_ece_scaled", "lac_coverage",
+        "lac_size", "aps_coverage", "aps_size", "ause", "random_level", "aurg", "p_chance",
+        "ause_over_random", "ause_average_ties", "aurc", "eaurc", "augrc", "auroc", "fpr95",
+        "ece_debiased", "ece_clipped", "ece", "ece_10", "mean_uncertainty",
     ]  # fmt: skip
     assert "ece_7" not in catalogue.keys((7,))
 
@@ -31,6 +34,10 @@ def test_labels_name_the_bins_of_all_but_the_first_number() -> None:
 def test_three_metrics_are_better_when_higher() -> None:
     higher = {metric.key for metric in METRICS if metric.higher_is_better}
     assert higher == {"accuracy", "aurg", "auroc"}
+    neither = {metric.key for metric in METRICS if metric.higher_is_better is None}
+    assert neither == {
+        "temperature", "lac_coverage", "aps_coverage", "random_level", "mean_uncertainty"
+    }  # fmt: skip
 
 
 def test_a_metric_of_the_ranking_is_resampled_by_its_own_function() -> None:

@@ -12,17 +12,34 @@ import pytest
 from pipeline import metrics
 from pipeline.errors import PipelineError
 from pipeline.metrics import Evaluation, catalogue
+from pipeline.metrics.conformal import Method
 from pipeline.metrics.scoring import score
 from pipeline.registry import use_plugins
-from pipeline.uncertainty import estimate
+from pipeline.uncertainty import SCORES, estimate
 
 # These have tests of their own, as have the intervals.
-MORE = {"ece_debiased", "ece_probability_debiased", "ece_clipped", "p_chance"}
-CALIBRATION = ["ece", "ece_7", "ece_probability", "ece_probability_7", "adaptive_ece"]
+MORE = {
+    "ece_debiased",
+    "ece_probability_debiased",
+    "ece_clipped",
+    "p_chance",
+    "ece_scaled_debiased",
+}
+CALIBRATION = [
+    *("ece", "ece_7", "ece_probability", "ece_probability_7", "adaptive_ece"),
+    *("ece_scaled", "adaptive_ece_scaled"),
+]
+PROPORTIONS = ["accuracy", "lac_coverage", "aps_coverage"]
 METRICS = [
-    "accuracy",
+    *PROPORTIONS,
     "nll",
     "brier",
+    "temperature",
+    "nll_scaled",
+    "brier_scaled",
+    "lac_size",
+    "aps_size",
+    "mean_uncertainty",
     "ause",
     "ause_average_ties",
     "random_level",
@@ -36,6 +53,7 @@ METRICS = [
     "classwise_ece",
     *CALIBRATION,
 ]
+SETS: tuple[Method, ...] = ("lac", "aps")
 
 
 def predictions(samples: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -58,13 +76,26 @@ def test_every_definition_has_every_metric() -> None:
     sizes = {key: scores[key] for key in ("samples", "images", "classes", "default")}
     assert sizes == {"samples": 3, "images": 60, "classes": 4, "default": "logit_variance"}
     assert next(iter(scores["definitions"])) == "logit_variance"
-    assert len(scores["definitions"]) == 6
+    assert set(scores["definitions"]) == set(SCORES)
 
     for name in scores["definitions"]:
         result = estimate(logits, name)
         P, u, confidence = result.probabilities, result.uncertainty, result.confidence
         correct = result.prediction == labels
+        ids = np.arange(60)
+        scaled, temperatures = metrics.cross_fitted(
+            logits.astype(np.float64).mean(axis=0), labels, ids
+        )
+        sets = {each: metrics.conformal_sets(P, labels, ids, method=each) for each in SETS}
         expected = {
+            "temperature": np.sqrt(np.prod(temperatures)),
+            "nll_scaled": metrics.nll(scaled, labels),
+            "brier_scaled": metrics.brier(scaled, labels),
+            "ece_scaled": metrics.ece(scaled.max(axis=1), correct, bins=5),
+            "adaptive_ece_scaled": metrics.adaptive_ece(scaled.max(axis=1), correct, bins=5),
+            **{f"{each}_coverage": sets[each][ids, labels].mean() for each in SETS},
+            **{f"{each}_size": sets[each].sum(axis=1).mean() for each in SETS},
+            "mean_uncertainty": u.mean(),
             **{key: getattr(metrics, key)(P, labels) for key in ("accuracy", "nll", "brier")},
             "ause": metrics.ause(P, labels, u, steps=9),
             "ause_average_ties": metrics.ause(P, labels, u, steps=9, ties="average"),
@@ -85,7 +116,7 @@ def test_every_definition_has_every_metric() -> None:
         assert set(expected) == set(METRICS)
         found = values(scores, name)
         assert {key: found.pop(key) for key in MORE}.keys() == MORE
-        assert found == pytest.approx(expected, rel=1e-14)
+        assert found == pytest.approx(expected, rel=1e-13)
 
         evaluation = Evaluation.of(P, labels, u, confidence, bins=5, steps=9)
         drawn = metrics.bootstrap(evaluation, resamples=30, seed=2)
@@ -94,9 +125,9 @@ def test_every_definition_has_every_metric() -> None:
             # That between quantiles is resampled of the default definition alone.
             due = own in drawn and (name == "logit_variance" or own != "ece_clipped")
             assert ("low" in entry) == due
-            if key not in ("accuracy", *CALIBRATION, *MORE) and "low" in entry:
+            if key not in (*PROPORTIONS, *CALIBRATION, *MORE) and "low" in entry:
                 bounds = tuple(np.quantile(drawn[key], [0.025, 0.975]))
-                assert (entry["low"], entry["high"]) == bounds
+                assert (entry["low"], entry["high"]) == pytest.approx(bounds, rel=1e-12)
         stored = {key for key in curves if key.startswith(f"{name}/resamples/")}
         if name == "logit_variance":
             assert stored == {f"{name}/resamples/{key}" for key in drawn}
@@ -110,7 +141,7 @@ def test_every_definition_has_every_metric() -> None:
         np.testing.assert_array_equal(curves[f"{name}/oracle"], oracle)
         reliability = metrics.reliability_bins(confidence, correct, bins=5)
         np.testing.assert_array_equal(curves[f"{name}/reliability"], reliability)
-    assert len(curves) == 6 * 3 + 2 * 15
+    assert len(curves) == len(SCORES) * 3 + 2 * 23
 
 
 def test_the_choice_of_ties_holds_for_the_curves_and_their_areas() -> None:
@@ -155,7 +186,11 @@ def test_undefined_values_are_null() -> None:
     assert entries["accuracy"] == 1
     assert entries["ause"] == 0
     undefined = {name for name, value in entries.items() if value is None}
-    assert undefined == {"auroc", "fpr95", "ause_over_random"}
+    # No error can be ranked, and no temperature is best.
+    assert undefined == {
+        "auroc", "fpr95", "ause_over_random", "temperature", "nll_scaled", "brier_scaled",
+        "ece_scaled", "ece_scaled_debiased", "adaptive_ece_scaled",
+    }  # fmt: skip
     assert json.loads(json.dumps(scores, allow_nan=False)) == scores
     kinds = {name: "float32" if "resamples" in name else "float64" for name in curves}
     assert {name: str(curve.dtype) for name, curve in curves.items()} == kinds
@@ -175,6 +210,29 @@ def test_a_method_may_have_probabilities_of_its_own(tmp_path: Path) -> None:
     for i in range(2):
         probabilities = estimate(logits[i : i + 1], "msp").probabilities
         assert values(scores, f"view {i}")["nll"] == metrics.nll(probabilities, labels)
+
+
+def test_shifted_images_are_scaled_by_what_the_clean_ones_ask_for() -> None:
+    logits, labels = predictions()
+    ids = np.arange(60) + 7
+    shifted = logits[:, 10:40] * 3
+    scores, _ = score(
+        shifted, labels[10:40], method="ensemble", options={}, bootstrap=0, ids=ids[10:40],
+        clean=(logits, labels, ids),
+    )  # fmt: skip
+    found = values(scores, "logit_variance")
+    means = logits.astype(np.float64).mean(axis=0)
+    P, temperatures = metrics.cross_fitted(
+        shifted.astype(np.float64).mean(axis=0),
+        labels[10:40],
+        ids[10:40],
+        clean=(means, labels, ids),
+    )
+    assert found["temperature"] == pytest.approx(np.sqrt(np.prod(temperatures)))
+    assert found["nll_scaled"] == pytest.approx(metrics.nll(P, labels[10:40]))
+    before, after = (estimate(each).probabilities for each in (logits, shifted))
+    sets = metrics.conformal_sets(after, labels[10:40], ids[10:40], clean=(before, labels, ids))
+    assert found["lac_size"] == pytest.approx(sets.sum(axis=1).mean())
 
 
 def test_labels_of_other_images_are_refused() -> None:

@@ -133,8 +133,8 @@ def test_a_new_metric_is_scored_with_its_interval(drawn: Drawn) -> None:
 def test_a_new_metric_shows_in_numbers_tables_and_figures(drawn: Drawn) -> None:
     folder = drawn.folder / "drawn"
     numbers = pd.read_csv(folder / "results.csv")
-    # Two networks, each by the two definitions of MSP.
-    assert (numbers["metric"] == "error_at_half").sum() == 4
+    # Two networks, each by the four definitions of MSP.
+    assert (numbers["metric"] == "error_at_half").sum() == 8
     for name in ("error-at-half", "intervals", "metrics"):
         table = (folder / f"tables/digits-resnet18-{name}.md").read_text(encoding="utf-8")
         assert "Error of the certain half" in table

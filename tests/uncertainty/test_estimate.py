@@ -1,5 +1,6 @@
 """Estimates against numbers worked out by hand and against the definitions in the plainest form."""
 
+from itertools import combinations
 from math import exp, log
 from typing import Any
 
@@ -36,6 +37,12 @@ def plain(z: np.ndarray, score: str) -> np.ndarray:
         "max_probability": 1 - each.mean(axis=0).max(axis=1),
         "entropy": entropy(each.mean(axis=0)),
         "mutual_information": entropy(each.mean(axis=0)) - entropy(each).mean(axis=0),
+        "expected_entropy": entropy(each).mean(axis=0),
+        "disagreement": np.mean(
+            [a != b for a, b in combinations(z.argmax(axis=2), 2)] or [0], axis=0
+        ),
+        "max_logit": -z.mean(axis=0).max(axis=1),
+        "energy": -np.log(np.exp(z.mean(axis=0)).sum(axis=1)),
     }[score]
 
 
@@ -51,6 +58,11 @@ def plain(z: np.ndarray, score: str) -> np.ndarray:
             "mutual_information",
             -0.3 * log(0.3) - 0.7 * log(0.7) + (0.1 * log(0.1) + 0.9 * log(0.9) - log(2)) / 2,
         ),
+        ("expected_entropy", -(0.1 * log(0.1) + 0.9 * log(0.9) - log(2)) / 2),
+        # The first sample predicts class 1, the second class 0, the first of two equal ones.
+        ("disagreement", 1.0),
+        ("max_logit", -log(3)),
+        ("energy", -log(4)),
     ],
 )
 def test_scores_worked_by_hand(score: str, expected: float) -> None:
@@ -95,18 +107,41 @@ def test_logits_of_any_size_give_finite_numbers(score: str) -> None:
     result = estimate(z, score)
     assert np.isfinite(result.uncertainty).all()
     assert result.probabilities.sum() == pytest.approx(1)
-    # A constant per image cancels, save in the variance of the logits.
-    if score != "logit_variance":
+    # A constant per image cancels, save in what is said of the logits themselves.
+    if score not in ("logit_variance", "max_logit", "energy"):
         shifted = estimate(z + 2.0**20, score)
         assert shifted.uncertainty == pytest.approx(result.uncertainty, abs=1e-9)
 
 
 def test_samples_that_agree_hold_no_information() -> None:
     z = np.repeat(logits(1), 3, axis=0)
-    for score in ("logit_variance", "probability_variance", "mutual_information"):
+    for score in ("logit_variance", "probability_variance", "mutual_information", "disagreement"):
         values = estimate(z, score).uncertainty
         assert values.min() >= 0
         assert values == pytest.approx(0, abs=1e-14)
+
+
+def test_entropy_has_two_parts() -> None:
+    z = logits(samples=5)
+    total, aleatoric, epistemic = (
+        estimate(z, score).uncertainty
+        for score in ("entropy", "expected_entropy", "mutual_information")
+    )
+    np.testing.assert_allclose(aleatoric + epistemic, total, rtol=1e-12)
+
+
+def test_disagreement_counts_pairs() -> None:
+    # Classes 0 0 1 2: one of six pairs agrees; 1 1 1 1: all do; 0 0 1 1: two of six.
+    z = np.eye(3)[[[0, 1, 0], [0, 1, 0], [1, 1, 1], [2, 1, 1]]]
+    assert estimate(z, "disagreement").uncertainty.tolist() == [5 / 6, 0, 4 / 6]
+    # The most the members agree in has the confidence 1, the least 0.
+    assert estimate(z, "disagreement").confidence == pytest.approx([0, 1, 0.2])
+
+
+def test_estimates_know_their_mean_logits() -> None:
+    z = logits()
+    for result in compare(z, SCORES, "msp").values():
+        np.testing.assert_array_equal(result.logits, z.mean(axis=0))
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
@@ -192,7 +227,9 @@ def test_wrong_options_are_refused() -> None:
             estimate(logits(), clip=clip)
 
 
-@pytest.mark.parametrize("score", ["logit_variance", "probability_variance", "mutual_information"])
+@pytest.mark.parametrize(
+    "score", ["logit_variance", "probability_variance", "mutual_information", "disagreement"]
+)
 def test_one_sample_cannot_disagree(score: str) -> None:
     with pytest.raises(PipelineError, match=f"{score} compares samples"):
         estimate(logits(1), score)

@@ -34,7 +34,10 @@ def test_what_confident_samples_disagree_in_is_not_lost(gap: float, spread: floa
                 "entropy": entropy(mean),
                 "mutual_information": entropy(mean) - mpmath.fsum(map(entropy, each)) / 3,
                 "max_probability": 1 - max(mean),
+                "expected_entropy": mpmath.fsum(map(entropy, each)) / 3,
             }
+            logits = [mpmath.fsum(row[c] for row in rows) / 3 for c in range(5)]
+            expected["energy"] = -mpmath.log(mpmath.fsum(map(mpmath.exp, logits)))
             for name, value in expected.items():
                 own = found[name].uncertainty[image]
                 assert own == pytest.approx(float(value), rel=1e-9, abs=0), name

@@ -13,10 +13,14 @@ OF_SAMPLES = [
     "max_probability",
     "entropy",
     "mutual_information",
+    "expected_entropy",
+    "disagreement",
+    "max_logit",
+    "energy",
     "msp",
 ]
 METHODS = {
-    "msp": ("member", ["msp", "entropy"]),
+    "msp": ("member", ["msp", "entropy", "max_logit", "energy"]),
     "ensemble": ("ensemble", OF_SAMPLES),
     "mc_dropout": ("dropout", OF_SAMPLES),
 }

@@ -17,8 +17,10 @@ from pipeline.metrics.asked import interval
 from pipeline.metrics.bootstrap import bootstrap, bootstrap_each, resample_members
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
 from pipeline.metrics.chance import permutation_test
+from pipeline.metrics.conformal import conformal_sets
 from pipeline.metrics.debiased import ece_debiased, shifted_interval
 from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.halves import halves
 from pipeline.metrics.intervals import percentile_interval
 from pipeline.metrics.outcomes import Outcomes, accuracy, brier, nll
 from pipeline.metrics.ranked import (
@@ -41,6 +43,7 @@ from pipeline.metrics.ranking import (
     closed_form_random_level,
     sparsification_areas,
 )
+from pipeline.metrics.recalibration import cross_fitted, fit_temperature
 
 __all__ = [
     "Evaluation",
@@ -62,10 +65,14 @@ __all__ = [
     "brier",
     "classwise_ece",
     "closed_form_random_level",
+    "conformal_sets",
+    "cross_fitted",
     "eaurc",
     "ece",
     "ece_debiased",
+    "fit_temperature",
     "fpr95",
+    "halves",
     "interval",
     "nll",
     "percentile_interval",

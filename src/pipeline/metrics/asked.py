@@ -21,6 +21,7 @@ def interval(
     *,
     resamples: int = 1000,
     seed: int = 0,
+    ids: ArrayLike | None = None,
 ) -> tuple[float, float]:
     """The 95 % interval of a metric of the catalogue, over test images like these.
 
@@ -39,6 +40,8 @@ def interval(
             other calibration errors are those of max P.
         resamples: number of resamples.
         seed: of the resamples; the same seed and N give the same ones.
+        ids: [N], by default their places, which tell the halves of the images for what is fitted to
+            one half and applied to the other.
 
     Raises:
         PipelineError: the metric is unknown or has no interval, or what is given does not fit.
@@ -47,7 +50,7 @@ def interval(
     if metric is None:
         known = ", ".join(catalogue.keys())
         raise PipelineError(f"unknown metric {name!r}; known: {known}")
-    evaluation = Evaluation.of(P, y, u)
+    evaluation = Evaluation.of(P, y, u, ids=ids)
     if name != metric.key:
         evaluation = evaluation.at(int(name.rpartition("_")[2]))
     if u is not None and name == "ece_clipped":

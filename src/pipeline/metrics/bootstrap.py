@@ -14,9 +14,10 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.metrics.catalogue import METRICS, PROBABILITIES, Metric
+from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.intervals import Interval
+from pipeline.metrics.metric import PROBABILITIES, Metric
 from pipeline.metrics.outcomes import blocks
 from pipeline.metrics.ranking import Floats, Ints, Retained
 

@@ -6,96 +6,37 @@ read it, so a new metric is one entry:
     Metric("oracle_aurc", "AURC of the oracle", RANKING, lambda e: e.ranked.oracle.aurc())
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece
 from pipeline.metrics.chance import permutation_test
-from pipeline.metrics.clipped import ClippedUncertainty
-from pipeline.metrics.debiased import (
-    adaptive_gap_sums,
-    classwise_debiased,
-    debiased,
-    ece_debiased,
-    gap_sums,
-)
+from pipeline.metrics.clipped import clipped_error
+from pipeline.metrics.debiased import adaptive_gap_sums, classwise_debiased, ece_debiased
 from pipeline.metrics.evaluation import Evaluation
-from pipeline.metrics.intervals import Interval, calibration, percentiles_of_ranking, proportion
-from pipeline.metrics.ranking import Floats, Ints
-
-# What a metric depends on: the probabilities alone, or on what a definition of uncertainty adds.
-# Metrics are written in this order.
-NEEDS = PROBABILITIES, RANKING, CONFIDENCE = "probabilities", "ranking", "confidence"
-
+from pipeline.metrics.intervals import (
+    Interval,
+    calibration,
+    error_of,
+    mean_of,
+    percentiles_of_ranking,
+    proportion,
+)
+from pipeline.metrics.metric import CONFIDENCE, NEEDS, PROBABILITIES, RANKING, Metric
 
 # Numbers of bins of the calibration errors, unless a study names others.
 BINS = (15, 10)
 
-
-@dataclass(frozen=True)
-class Metric:
-    """An entry of the catalogue.
-
-    Attributes:
-        key: its name in studies, in ``scores.json`` and in ``results.csv``.
-        label: its name in tables and figures.
-        needs: PROBABILITIES, RANKING or CONFIDENCE.
-        of: from an evaluation to its value, NaN where it is undefined. Of a metric of the ranking,
-            which may read `Evaluation.ranked` alone, an array [R]: R is 1 or the resamples.
-        higher_is_better: otherwise lower is.
-        each_bins: whether it is computed for every number of bins that a study names; the key and
-            the label say all but the first number.
-        interval: how it is bootstrapped; or the key of the metric whose interval is its own, too;
-            None if it is not bootstrapped.
-    """
-
-    key: str
-    label: str
-    needs: str
-    of: Callable[[Evaluation], Any]
-    higher_is_better: bool = False
-    each_bins: bool = False
-    interval: Interval | str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse an interval that would be that of the images as they are."""
-        if isinstance(self.interval, Interval) and self.interval.of_ranking != (
-            self.needs == RANKING
-        ):
-            raise ValueError(f"{self.key}: columns belong to all intervals but those of a ranking")
-
-    def keys(self, bins: Sequence[int]) -> Iterator[tuple[str, int]]:
-        """Its keys and the number of bins of each."""
-        for number in bins if self.each_bins else bins[:1]:
-            yield self.key if number == bins[0] else f"{self.key}_{number}", number
-
-    def values(self, evaluation: Evaluation, bins: Sequence[int]) -> dict[str, float]:
-        """Its value by key, for every number of bins."""
-        return {
-            key: np.asarray(self.of(evaluation.at(number))).item()
-            for key, number in self.keys(bins)
-        }
-
-
-def _clipped(evaluation: Evaluation, weights: Ints | None = None) -> Floats:
-    """The debiased calibration error of R resamples, [R], or of the images themselves.
-
-    It is that of p[ŷ], or of another uncertainty between its quantiles.
-    """
-    images, wrong = len(evaluation.labels), evaluation.outcomes.wrong
-    weights = np.ones((1, images), np.int64) if weights is None else weights
-    if np.array_equal(evaluation.confidence, evaluation.outcomes.confidence):
-        sums = weights @ gap_sums(evaluation.confidence, wrong, evaluation.bins)
-    else:
-        clipped = ClippedUncertainty(evaluation.uncertainty, wrong)
-        sums = clipped.sums(weights, evaluation.bins)
-    return debiased(sums, images)
-
-
 RANKED = Interval(bounds=percentiles_of_ranking)
+
+
+def _scaled(error: Callable[..., float], e: Evaluation) -> float:
+    """A calibration error after temperature scaling, NaN where there is no temperature."""
+    if np.isnan(e.halved.temperature):
+        return np.nan
+    return error(e.halved.scaled.confidence, e.correct, bins=e.bins)
+
 
 METRICS = (
     Metric(
@@ -104,39 +45,35 @@ METRICS = (
         PROBABILITIES,
         lambda e: e.correct.mean(),
         higher_is_better=True,
-        interval=Interval(lambda e: e.correct[:, None], bounds=proportion),
+        interval=mean_of(lambda e: e.correct, bounds=proportion),
     ),
     Metric(
         "nll",
         "NLL",
         PROBABILITIES,
         lambda e: e.outcomes.nll.mean(),
-        interval=Interval(lambda e: e.outcomes.nll[:, None]),
+        interval=mean_of(lambda e: e.outcomes.nll),
     ),
     Metric(
         "brier",
         "Brier score",
         PROBABILITIES,
         lambda e: e.outcomes.brier.mean(),
-        interval=Interval(lambda e: e.outcomes.brier[:, None]),
+        interval=mean_of(lambda e: e.outcomes.brier),
     ),
     Metric(
         "ece_debiased",
         "ECE, debiased",
         CONFIDENCE,
         lambda e: ece_debiased(e.confidence, e.correct, bins=e.bins),
-        interval=Interval(
-            lambda e: gap_sums(e.confidence, e.outcomes.wrong, e.bins),
-            combine=debiased,
-            bounds=calibration,
-        ),
+        interval=error_of(lambda e: e.confidence),
     ),
     Metric(
         "ece_clipped",
         "ECE between quantiles, debiased",
         CONFIDENCE,
-        lambda e: max(0.0, _clipped(e).item()),
-        interval=Interval(weighted=_clipped, bounds=calibration, of_default=True),
+        lambda e: max(0.0, clipped_error(e).item()),
+        interval=Interval(weighted=clipped_error, bounds=calibration, of_default=True),
     ),
     Metric(
         "ece",
@@ -145,6 +82,14 @@ METRICS = (
         lambda e: ece(e.confidence, e.correct, bins=e.bins),
         each_bins=True,
         interval="ece_debiased",
+    ),
+    Metric(
+        "mean_uncertainty",
+        "Mean uncertainty",
+        CONFIDENCE,
+        lambda e: e.uncertainty.mean(),
+        higher_is_better=None,
+        interval=mean_of(lambda e: e.uncertainty),
     ),
     Metric(
         "ece_probability",
@@ -159,23 +104,14 @@ METRICS = (
         "ECE of p[ŷ], debiased",
         PROBABILITIES,
         lambda e: ece_debiased(e.outcomes.confidence, e.correct, bins=e.bins),
-        interval=Interval(
-            lambda e: gap_sums(e.outcomes.confidence, e.outcomes.wrong, e.bins),
-            combine=debiased,
-            bounds=calibration,
-        ),
+        interval=error_of(lambda e: e.outcomes.confidence),
     ),
     Metric(
         "adaptive_ece",
         "Adaptive ECE",
         PROBABILITIES,
         lambda e: adaptive_ece(e.outcomes.confidence, e.correct, bins=e.bins),
-        interval=Interval(
-            lambda e: adaptive_gap_sums(e.outcomes.confidence, e.outcomes.wrong, e.bins),
-            combine=debiased,
-            bounds=calibration,
-            on_request=True,
-        ),
+        interval=error_of(lambda e: e.outcomes.confidence, adaptive_gap_sums, on_request=True),
     ),
     Metric(
         "classwise_ece",
@@ -184,12 +120,85 @@ METRICS = (
         lambda e: classwise_ece(e.probabilities, e.labels, bins=e.bins),
         interval=Interval(weighted=classwise_debiased, bounds=calibration, on_request=True),
     ),
+    Metric(
+        "temperature",
+        "Temperature",
+        PROBABILITIES,
+        lambda e: e.halved.temperature,
+        higher_is_better=None,
+    ),
+    Metric(
+        "nll_scaled",
+        "NLL, scaled",
+        PROBABILITIES,
+        lambda e: e.halved.scaled.nll.mean(),
+        interval=mean_of(lambda e: e.halved.scaled.nll),
+    ),
+    Metric(
+        "brier_scaled",
+        "Brier score, scaled",
+        PROBABILITIES,
+        lambda e: e.halved.scaled.brier.mean(),
+        interval=mean_of(lambda e: e.halved.scaled.brier),
+    ),
+    Metric(
+        "ece_scaled",
+        "ECE of p[ŷ], scaled",
+        PROBABILITIES,
+        lambda e: _scaled(ece, e),
+        interval="ece_scaled_debiased",
+    ),
+    Metric(
+        "ece_scaled_debiased",
+        "ECE of p[ŷ], scaled, debiased",
+        PROBABILITIES,
+        lambda e: _scaled(ece_debiased, e),
+        interval=error_of(lambda e: e.halved.scaled.confidence),
+    ),
+    Metric(
+        "adaptive_ece_scaled",
+        "Adaptive ECE, scaled",
+        PROBABILITIES,
+        lambda e: _scaled(adaptive_ece, e),
+        interval=error_of(lambda e: e.halved.scaled.confidence, adaptive_gap_sums, on_request=True),
+    ),
+    Metric(
+        "lac_coverage",
+        "Coverage of LAC sets",
+        PROBABILITIES,
+        lambda e: e.halved.covered("lac").mean(),
+        higher_is_better=None,
+        interval=mean_of(lambda e: e.halved.covered("lac"), bounds=proportion),
+    ),
+    Metric(
+        "lac_size",
+        "Size of LAC sets",
+        PROBABILITIES,
+        lambda e: e.halved.sizes("lac").mean(),
+        interval=mean_of(lambda e: e.halved.sizes("lac")),
+    ),
+    Metric(
+        "aps_coverage",
+        "Coverage of APS sets",
+        PROBABILITIES,
+        lambda e: e.halved.covered("aps").mean(),
+        higher_is_better=None,
+        interval=mean_of(lambda e: e.halved.covered("aps"), bounds=proportion),
+    ),
+    Metric(
+        "aps_size",
+        "Size of APS sets",
+        PROBABILITIES,
+        lambda e: e.halved.sizes("aps").mean(),
+        interval=mean_of(lambda e: e.halved.sizes("aps")),
+    ),
     Metric("ause", "AUSE", RANKING, lambda e: e.ranked.areas["ause"], interval=RANKED),
     Metric(
         "random_level",
         "AUSE of a random order",
         RANKING,
         lambda e: e.ranked.areas["random_level"],
+        higher_is_better=None,
         interval=RANKED,
     ),
     Metric(

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.metrics.debiased import debiased, gap_sums
+from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.ranking import Bools, Floats, Ints
 
 # The share of the images beyond each of the two quantiles.
@@ -121,3 +123,22 @@ def _confidence(u: Floats, low: float, high: float) -> Floats:
     if low == high:
         return np.ones_like(u)
     return np.asarray(1 - (u.clip(low, high) - low) / (high - low))
+
+
+def clipped_error(evaluation: Evaluation, weights: Ints | None = None) -> Floats:
+    """The debiased calibration error of R resamples, [R], or of the images themselves.
+
+    It is that of p[ŷ], or of another uncertainty between its quantiles.
+
+    Args:
+        evaluation: of the N images.
+        weights: how often each image is in each resample, [R, N].
+    """
+    images, wrong = len(evaluation.labels), evaluation.outcomes.wrong
+    weights = np.ones((1, images), np.int64) if weights is None else weights
+    if np.array_equal(evaluation.confidence, evaluation.outcomes.confidence):
+        sums = weights @ gap_sums(evaluation.confidence, wrong, evaluation.bins)
+    else:
+        clipped = ClippedUncertainty(evaluation.uncertainty, wrong)
+        sums = clipped.sums(weights, evaluation.bins)
+    return debiased(sums, images)

@@ -34,13 +34,15 @@ def ece_debiased(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -
 
 def gap_sums(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
     """Each image's gap in the column of its bin, then its squared gap: [N, 2 bins]."""
-    gaps = gap_columns(confidence, wrong, bins)
-    return np.concatenate([gaps, gaps**2], axis=1)
+    return _with_squares(gap_columns(confidence, wrong, bins))
 
 
 def adaptive_gap_sums(confidence: ArrayLike, wrong: Bools, bins: int) -> Floats:
     """The `gap_sums` of the bins of `adaptive_ece`, which are those of the images as they are."""
-    gaps = adaptive_gap_columns(confidence, wrong, bins)
+    return _with_squares(adaptive_gap_columns(confidence, wrong, bins))
+
+
+def _with_squares(gaps: Floats) -> Floats:
     return np.concatenate([gaps, gaps**2], axis=1)
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.metrics.halved import Halved
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import (
     Bools,
@@ -79,6 +80,7 @@ class Evaluation:
         steps: of the sparsification curves.
         ties: of the sparsification curves; see `sparsification_curves`.
         weights: of resamples, how often each image is in them, [R, N].
+        halved: the images in two halves, for what is fitted to one and applied to the other.
     """
 
     probabilities: Floats
@@ -94,6 +96,7 @@ class Evaluation:
     weights: Ints | None = field(default=None, repr=False)
     # What the oracle keeps of `weights`, where another evaluation of these images has it already.
     kept_by_oracle: Retained | None = field(default=None, repr=False)
+    halved: Halved = field(kw_only=True, repr=False)
 
     @classmethod
     def of(
@@ -104,6 +107,8 @@ class Evaluation:
         confidence: ArrayLike | None = None,
         *,
         outcomes: Outcomes | None = None,
+        halved: Halved | None = None,
+        ids: ArrayLike | None = None,
         bins: int = 15,
         steps: int = 50,
         ties: str = "inclusive",
@@ -116,6 +121,8 @@ class Evaluation:
             u: uncertainty [N], by default 1 − max P.
             confidence: [N], by default max P.
             outcomes: those of P and y, where they are known already.
+            halved: by default that of P, y and `ids`.
+            ids: [N], which tell two halves of the images; by default their places.
             bins: see `Evaluation`.
             steps: see `Evaluation`.
             ties: see `Evaluation`.
@@ -125,9 +132,10 @@ class Evaluation:
         """
         outcomes = Outcomes.of(P, y) if outcomes is None else outcomes
         uncertainty = 1 - outcomes.confidence if u is None else np.asarray(u, np.float64)
+        P, y = np.asarray(P, np.float64), np.asarray(y)
         return cls(
-            np.asarray(P, np.float64),
-            np.asarray(y),
+            P,
+            y,
             outcomes,
             outcomes.confidence if confidence is None else np.asarray(confidence, np.float64),
             uncertainty,
@@ -136,6 +144,7 @@ class Evaluation:
             bins,
             steps,
             ties,
+            halved=halved or Halved(P, y, outcomes.wrong, None if ids is None else np.asarray(ids)),
         )
 
     @property

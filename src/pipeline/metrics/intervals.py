@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.metrics.debiased import shifted_interval
+from pipeline.metrics.debiased import debiased, gap_sums, shifted_interval
 from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.proportions import proportion_interval, unseen
-from pipeline.metrics.ranking import Floats, Ints
+from pipeline.metrics.ranking import Bools, Floats, Ints
 
 # Of fewer errors, or of fewer right images, resampling says too little of how they are ranked, and
 # nothing of errors that these images happen not to have.
@@ -28,6 +28,8 @@ def percentile_interval(resampled: Floats) -> Bounds:
 
     It holds for one network as it was trained: what another training would change is not in it.
     """
+    if np.isnan(resampled).all():
+        return np.nan, np.nan
     low, high = np.nanquantile(resampled, [0.025, 0.975])
     return float(low), float(high)
 
@@ -45,8 +47,9 @@ def percentiles_of_ranking(own: float, resampled: Floats, evaluation: Evaluation
 
 
 def proportion(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
-    """The accuracy's `proportion_interval`, which never has the width 0."""
-    return proportion_interval(int(evaluation.correct.sum()), len(evaluation.correct))
+    """The `proportion_interval` of a share of the images, which never has the width 0."""
+    images = len(evaluation.correct)
+    return proportion_interval(round(own * images), images)
 
 
 def calibration(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
@@ -97,3 +100,40 @@ class Interval:
     def of_ranking(self) -> bool:
         """Whether the resampled ranking tells the metric."""
         return self.columns is None and self.weighted is None
+
+
+def mean_of(
+    values: Callable[[Evaluation], NDArray[Any]],
+    bounds: Callable[[float, Floats, Evaluation], Bounds] = percentiles,
+) -> Interval:
+    """That of the mean of a number of each image, [N]."""
+    return Interval(
+        lambda e: values(e)[:, None],
+        combine=lambda sums, images: sums[:, 0] / images,
+        bounds=bounds,
+    )
+
+
+def error_of(
+    confidence: Callable[[Evaluation], Floats],
+    sums: Callable[[Floats, Bools, int], Floats] = gap_sums,
+    *,
+    on_request: bool = False,
+) -> Interval:
+    """That of the calibration error of a confidence [N], whose bins are those of the `sums`.
+
+    Where the confidence is NaN, so are the resamples.
+    """
+
+    def columns(evaluation: Evaluation) -> Floats:
+        found = confidence(evaluation)
+        if np.isnan(found).any():
+            return np.full((len(found), 2 * evaluation.bins), np.nan)
+        return sums(found, evaluation.outcomes.wrong, evaluation.bins)
+
+    return Interval(
+        columns,
+        combine=debiased,
+        bounds=calibration,
+        on_request=on_request,
+    )

@@ -60,6 +60,8 @@ class Ranking:
         weights = np.take(weights, self.order, axis=1)
         images = np.cumsum(weights, axis=1)
         wrong = np.cumsum(weights * self.wrong, axis=1)
+        if len(self.last) == len(self.order):
+            return Retained(images, wrong)
         return Retained(images[:, self.last], wrong[:, self.last])
 
 
@@ -75,11 +77,21 @@ class Retained:
     wrong: Ints
 
     @cached_property
-    def _before(self) -> tuple[Ints, Ints]:
-        """Images and wrong ones below each group [R, G]."""
-        images, wrong = np.zeros_like(self.images), np.zeros_like(self.wrong)
-        images[:, 1:], wrong[:, 1:] = self.images[:, :-1], self.wrong[:, :-1]
-        return images, wrong
+    def _with_errors(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Of the groups that hold wrong images in any row, which are few: four [R, g].
+
+        Images and wrong ones up to the group, then both below it.
+        """
+        here = np.empty(self.wrong.shape[1], np.bool_)
+        here[0] = self.wrong[:, 0].any()
+        here[1:] = (self.wrong[:, 1:] != self.wrong[:, :-1]).any(axis=0)
+        groups = np.flatnonzero(here)
+        below = (each[:, groups - 1] * (groups > 0) for each in (self.images, self.wrong))
+        return self.images[:, groups], self.wrong[:, groups], *below
+
+    @cached_property
+    def _curves(self) -> dict[tuple[int, str], Floats]:
+        return {}
 
     def curve(self, *, steps: int = 50, ties: str = "inclusive") -> Floats:
         """Sparsification curves [R, steps + 1]; see `sparsification_curves`."""
@@ -87,6 +99,11 @@ class Retained:
             raise PipelineError(f"steps is {steps}, expected at least 1")
         if ties not in TIES:
             raise PipelineError(f"unknown ties {ties!r}; known: {', '.join(TIES)}")
+        if (steps, ties) not in self._curves:
+            self._curves[steps, ties] = self._curve(steps, ties)
+        return self._curves[steps, ties]
+
+    def _curve(self, steps: int, ties: str) -> Floats:
         rows, groups = self.images.shape
         total = self.images[:, -1:]
         keep = total + (1 - total) * np.arange(steps) // steps
@@ -111,10 +128,10 @@ class Retained:
 
     @cached_property
     def _aurc(self) -> Floats:
-        images_before, wrong_before = self._before
-        rate = (self.wrong - wrong_before) / np.maximum(self.images - images_before, 1)
-        risk = _risk_of_places(int(self.images[0, -1]))[self.images]
-        risk[:, 1:] -= risk[:, :-1].copy()
+        images, wrong, images_below, wrong_below = self._with_errors
+        rate = (wrong - wrong_below) / np.maximum(images - images_below, 1)
+        places = _risk_of_places(int(self.images[0, -1]))
+        risk = places[images] - places[images_below]
         return np.asarray(np.einsum("rg,rg->r", rate, risk) / self.images[:, -1])
 
     def eaurc(self) -> Floats:
@@ -126,10 +143,10 @@ class Retained:
     @cached_property
     def _concordance(self) -> tuple[Ints, Ints]:
         """Twice the pairs of a wrong and a right image [R]: in order (ties: half), and in all."""
-        images_before, wrong_before = self._before
-        right, right_before = self.images - self.wrong, images_before - wrong_before
-        concordant = (self.wrong - wrong_before) * (right_before + right)
-        return concordant.sum(axis=1), 2 * self.wrong[:, -1] * right[:, -1]
+        images, wrong, images_below, wrong_below = self._with_errors
+        concordant = (wrong - wrong_below) * (images - wrong + images_below - wrong_below)
+        errors = self.wrong[:, -1]
+        return concordant.sum(axis=1), 2 * errors * (self.images[:, -1] - errors)
 
     def augrc(self) -> Floats:
         """Area under the generalised risk-coverage curve [R]; see `augrc`."""
@@ -144,11 +161,13 @@ class Retained:
 
     def fpr95(self) -> Floats:
         """False positive rate at 95 % true positives [R]; see `fpr95`."""
-        images_before, wrong_before = self._before
+        _, _, images_below, wrong_below = self._with_errors
         total, errors = self.images[:, -1:], self.wrong[:, -1:]
-        found = errors - wrong_before
-        alarms = total - images_before - found
-        # From the last, most uncertain group on downwards, the first to reach 95 %.
+        if images_below.shape[1] == 0:
+            return np.full(len(errors), np.nan)
+        found = errors - wrong_below
+        alarms = total - images_below - found
+        # From the last, most uncertain group on downwards, the first to reach 95 % has errors.
         threshold = np.sum(20 * found >= 19 * errors, axis=1, keepdims=True) - 1
         rates = ratio(np.take_along_axis(alarms, threshold, axis=1), total - errors)
         return np.where(errors > 0, rates, np.nan)[:, 0]

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from pipeline.metrics import catalogue
 from pipeline.metrics.bootstrap import bootstrap_each, own_value
 from pipeline.metrics.calibration import reliability_bins
-from pipeline.metrics.catalogue import BINS, METRICS, METRICS_BY_KEY, PROBABILITIES
+from pipeline.metrics.catalogue import BINS, METRICS, METRICS_BY_KEY
 from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.halved import Halved, as_logits
 from pipeline.metrics.intervals import Interval
+from pipeline.metrics.metric import PROBABILITIES
 from pipeline.metrics.outcomes import Outcomes
 from pipeline.metrics.ranking import Floats
 from pipeline.registry import UNCERTAINTIES
@@ -36,6 +38,8 @@ def score(
     ties: str = "inclusive",
     bootstrap: int = 1000,
     seed: int = 0,
+    ids: NDArray[np.generic] | None = None,
+    clean: tuple[Logits, NDArray[np.integer], NDArray[np.generic]] | None = None,
 ) -> tuple[dict[str, Any], Curves]:
     """Score the logits by an uncertainty method.
 
@@ -51,6 +55,10 @@ def score(
         ties: of the sparsification curves, but for ``ause_average_ties``.
         bootstrap: number of resamples for the intervals, 0 for none.
         seed: of the resamples.
+        ids: [images], which tell two halves of them; what is fitted to one half, a temperature, is
+            applied to the other. By default their places.
+        clean: of shifted images the logits, labels and ids of those that temperatures and
+            conformal sets are fitted to: see `recalibration.cross_fitted`.
 
     Returns:
         What to write as JSON: ``definitions`` maps a definition of uncertainty to its metrics, each
@@ -64,21 +72,29 @@ def score(
     Raises:
         PipelineError: an unknown method, or logits, labels or options that are not valid.
     """
-    estimates: dict[str, Estimate] = UNCERTAINTIES.load(method).estimates(logits, **options)
+    estimate_all = UNCERTAINTIES.load(method).estimates
+    estimates: dict[str, Estimate] = estimate_all(logits, **options)
+    fitted: dict[str, Estimate] = estimate_all(clean[0], **options) if clean else {}
     default = next(iter(estimates))
     evaluations: dict[str, Evaluation] = {}
     # Definitions mostly share their probabilities, and what follows from these alone.
     outcomes: dict[int, Outcomes] = {}
+    halved: dict[int, Halved] = {}
     for name, estimate in estimates.items():
         key = id(estimate.probabilities)
         if key not in outcomes:
             outcomes[key] = _outcomes(estimate, logits, labels)
+            fit = (_logits(fitted[name]), clean[1], clean[2]) if clean else None
+            halved[key] = Halved(
+                estimate.probabilities, labels, outcomes[key].wrong, ids, _logits(estimate), fit
+            )
         evaluations[name] = Evaluation.of(
             estimate.probabilities,
             labels,
             estimate.uncertainty,
             estimate.confidence,
             outcomes=outcomes[key],
+            halved=halved[key],
             bins=bins[0],
             steps=steps,
             ties=ties,
@@ -110,6 +126,11 @@ def score(
         "definitions": definitions,
     }
     return content, curves
+
+
+def _logits(estimate: Estimate) -> Floats:
+    """Those that a method made its probabilities from, or the logarithms of these."""
+    return as_logits(estimate.probabilities) if estimate.logits is None else estimate.logits
 
 
 def _values(

@@ -93,8 +93,10 @@ def looks(frame: pd.DataFrame, column: str, kinds: Sequence[str]) -> dict[str, s
 
 
 def label(metric: str) -> str:
-    """An axis label: the metric, its unit, and which way is better."""
+    """An axis label: the metric, its unit, and which way is better, if either is."""
     unit = " (%)" if metric == "accuracy" else ""
     known = catalogue.find(metric)
-    better = "higher" if known and known.higher_is_better else "lower"
-    return f"{display(metric, 'metric')}{unit}, {better} is better"
+    name = f"{display(metric, 'metric')}{unit}"
+    if known and known.higher_is_better is None:
+        return name
+    return f"{name}, {'higher' if known and known.higher_is_better else 'lower'} is better"

@@ -47,10 +47,18 @@ def _scored(
         "bootstrap": spec.bootstrap,
         "seed": spec.seed,
     }
+    own = [member.logits for member in clean]
     if spec.predictions[0].images.role == "ood":
-        return score_detection([member.logits for member in clean], logits, **common)
+        return score_detection(own, logits, **common)
     return score(
-        logits, members[0].labels, bins=spec.bins, steps=spec.steps, ties=spec.ties, **common
+        logits,
+        members[0].labels,
+        bins=spec.bins,
+        steps=spec.steps,
+        ties=spec.ties,
+        ids=members[0].ids,
+        clean=(own, clean[0].labels, clean[0].ids) if clean else None,
+        **common,
     )
 
 

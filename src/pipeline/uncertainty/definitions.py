@@ -1,6 +1,6 @@
 """The definitions of uncertainty: what each is called, and its formula.
 
->>> probabilities, prediction, uncertainties = define(z, ["msp", "entropy"])
+>>> probabilities, prediction, uncertainties = define(z, z.mean(axis=0), ["msp", "entropy"])
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,19 @@ DEFINITIONS = {
     "max_probability": "1 − largest mean probability",
     "entropy": "entropy",
     "mutual_information": "mutual information",
+    "expected_entropy": "expected entropy",
+    "disagreement": "disagreement",
+    "max_logit": "− largest logit",
+    "energy": "energy",
     "msp": "1 − p[ŷ]",
 }
 # Those that compare samples, so they need two.
-DISAGREEMENT = ("logit_variance", "probability_variance", "mutual_information")
+COMPARING_SAMPLES = ("logit_variance", "probability_variance", "mutual_information", "disagreement")
+# Those that follow from the samples' probabilities.
+OF_PROBABILITIES = {
+    *("probability_variance", "max_probability", "entropy", "mutual_information"),
+    "expected_entropy",
+}
 
 
 def _softmax(z: Floats) -> tuple[Floats, Floats]:
@@ -38,19 +47,28 @@ def _softmax(z: Floats) -> tuple[Floats, Floats]:
     return odds, -np.expm1(-np.log1p(others[..., 0]))
 
 
-def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64], dict[str, Floats]]:
+def define(
+    z: Floats, mean_logits: Floats, scores: Sequence[str]
+) -> tuple[Floats, NDArray[np.int64], dict[str, Floats]]:
     """Probabilities [n, C], predictions [n] and uncertainties [n] of logits [S, n, C].
 
     Where a probability rounds to 1, its distance from 1 is taken as the sum of the others: what
     confident samples disagree in is not lost.
     """
-    p, remainder = _softmax(z.mean(axis=0))
+    p, remainder = _softmax(mean_logits)
     prediction = p.argmax(axis=1)
     images = np.arange(len(prediction))
     values = {"msp": remainder}
     if "logit_variance" in scores:
         values["logit_variance"] = z[:, images, prediction].var(axis=0)
-    if set(scores) <= values.keys():
+    if "max_logit" in scores:
+        values["max_logit"] = -mean_logits.max(axis=1)
+    if "energy" in scores:
+        # Of p[ŷ] = exp(largest) / Σ exp the logarithm, unrounded where p[ŷ] is near 1.
+        values["energy"] = np.log1p(-remainder) - mean_logits.max(axis=1)
+    if "disagreement" in scores:
+        values["disagreement"] = _disagreement(z.argmax(axis=-1))
+    if not OF_PROBABILITIES & set(scores):
         return p, prediction, values
 
     each = p[None] if len(z) == 1 else _softmax(z)[0]
@@ -61,6 +79,8 @@ def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64],
         near_one = chosen.mean(axis=0) > 0.5
         rest = _others(each, prediction)
         values["probability_variance"] = np.where(near_one, rest, chosen).var(axis=0)
+    if "expected_entropy" in scores:
+        values["expected_entropy"] = _expected_entropy(each)
     if {"max_probability", "entropy", "mutual_information"} & set(scores):
         largest = mean.argmax(axis=1)
         others = _others(mean, largest)
@@ -70,6 +90,26 @@ def define(z: Floats, scores: Sequence[str]) -> tuple[Floats, NDArray[np.int64],
         if "mutual_information" in scores:
             values["mutual_information"] = _divergence(each, mean, largest, others)
     return p, prediction, values
+
+
+def _disagreement(predictions: NDArray[np.int64]) -> Floats:
+    """Share [n] of the pairs of samples that predict different classes, of predictions [S, n]."""
+    samples, images = predictions.shape
+    # How many samples predict each class, of which as many pairs agree as the squares tell.
+    votes = np.zeros((images, int(predictions.max()) + 1), np.int64)
+    for each in predictions:
+        votes[np.arange(images), each] += 1
+    ordered = samples * (samples - 1)
+    return np.asarray((ordered + samples - (votes**2).sum(axis=1)) / ordered)
+
+
+def _expected_entropy(each: Floats) -> Floats:
+    """Mean [n] of the entropies of the samples' distributions [S, n, C]."""
+    total = np.zeros(each.shape[1])
+    for sample in each:
+        largest = sample.argmax(axis=1)
+        total += _entropy(sample, largest, _others(sample, largest))
+    return total / len(each)
 
 
 def _others(p: Floats, left_out: NDArray[np.int64]) -> Floats:

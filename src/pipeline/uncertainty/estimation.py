@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
-from pipeline.uncertainty.definitions import DEFINITIONS, DISAGREEMENT, Floats, define
+from pipeline.uncertainty.definitions import DEFINITIONS, COMPARING_SAMPLES, Floats, define
 
 Logits = NDArray[np.floating] | Sequence[NDArray[np.floating]]
 
@@ -36,12 +36,14 @@ class Estimate:
             between definitions.
         confidence: [N], in [0, 1], for calibration: the predicted class's probability for ``msp``,
             else 1 − the uncertainty, min-max-normalised over the images (paper, Section 6.1).
+        logits: [N, C], whose softmax the probabilities are, if it is known.
     """
 
     probabilities: Floats
     prediction: NDArray[np.int64]
     uncertainty: Floats
     confidence: Floats
+    logits: Floats | None = None
 
 
 def estimate(logits: Logits, score: str = "logit_variance", *, clip: float = 0.0) -> Estimate:
@@ -54,7 +56,12 @@ def estimate(logits: Logits, score: str = "logit_variance", *, clip: float = 0.0
     - ``probability_variance``: the same of the samples' softmax probabilities;
     - ``max_probability``: 1 − the largest of the probabilities averaged over the samples;
     - ``entropy``: of the averaged probabilities, in nats;
-    - ``mutual_information``: that entropy − the mean entropy of the samples (Houlsby et al., 2011).
+    - ``mutual_information``: that entropy − the mean entropy of the samples (Houlsby et al., 2011),
+      the epistemic part of the entropy (Depeweg et al., 2018);
+    - ``expected_entropy``: the mean entropy of the samples, the aleatoric part;
+    - ``disagreement``: the share of the pairs of samples that predict different classes;
+    - ``max_logit``: −max μ (Hendrycks et al., 2022);
+    - ``energy``: −log Σ exp μ (Liu et al., 2020).
 
     Args:
         logits: [samples, images, classes], or a sequence of such arrays with as many images and
@@ -84,15 +91,16 @@ def compare(
     wanted = [first, *(score for score in scores if score != first)]
     samples, part_of = _samples(logits)
     for score in wanted:
-        if score in DISAGREEMENT and len(samples) == 1:
+        if score in COMPARING_SAMPLES and len(samples) == 1:
             raise PipelineError(f"{score} compares samples, and the logits hold only one")
 
     images, classes = samples[0].shape
-    probabilities = np.empty((images, classes))
+    probabilities, means = np.empty((images, classes)), np.empty((images, classes))
     prediction = np.empty(images, np.int64)
     uncertainty = {score: np.empty(images) for score in wanted}
     for rows, z in _blocks(samples, part_of):
-        probabilities[rows], prediction[rows], values = define(z, wanted)
+        means[rows] = z.mean(axis=0)
+        probabilities[rows], prediction[rows], values = define(z, means[rows], wanted)
         for score in wanted:
             uncertainty[score][rows] = values[score]
 
@@ -102,6 +110,7 @@ def compare(
             prediction,
             values,
             probabilities.max(axis=1) if score == "msp" else 1 - _normalised(values, clip),
+            means,
         )
         for score, values in uncertainty.items()
     }

@@ -6,7 +6,7 @@ from pipeline.uncertainty import Estimate, Logits, compare
 
 LABEL = "MSP"
 MODELS = "member"
-SCORES = ("msp", "entropy")
+SCORES = ("msp", "entropy", "max_logit", "energy")
 
 
 def estimates(
@@ -15,5 +15,5 @@ def estimates(
     score: Annotated[str, SCORES] = "msp",
     clip: Annotated[float, "below 0.5"] = 0.0,
 ) -> dict[str, Estimate]:
-    """1 − p[ŷ] and, beside it, the entropy; see `pipeline.uncertainty.estimate`."""
+    """1 − p[ŷ] and, beside it, the rest of `SCORES`; see `pipeline.uncertainty.estimate`."""
     return compare(logits, SCORES, score, clip=clip)
