@@ -16,7 +16,7 @@ from pipeline.study.reading import expanded, number_of
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
 ARCHITECTURE_KEYS = ENTRY_KEYS | {"init"}
-DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path"}
+DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path", "validation"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download", "decoder"}
 
@@ -80,8 +80,8 @@ def architectures(
     return _told_apart("architectures", found)
 
 
-def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
-    """The data sets of a study.
+def datasets(given: Sequence[Item], seed: int = 0) -> tuple[specs.Data, ...]:
+    """The data sets of a study, whose seed decides what is held out for validation.
 
     Raises:
         PipelineError: a name, an option or a label is wrong.
@@ -93,17 +93,24 @@ def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
             version=settings.get("version", 1),
             test_version=settings.get("test_version", 1),
             options=tuple(option for option in options if option[0] not in ACCESS),
-            access=tuple(
-                (key, expanded(f"{where}.path", settings[key]) if key == "path" else settings[key])
-                for key in sorted(ACCESS)
-                if key in settings
-            ),
+            access=access(where, settings),
+            validation=(share := float(settings.get("validation", 0.0))),
+            seed=seed if share else 0,
         )
         for where, settings, label, options in _read("datasets", given, DATASETS, DATASET_KEYS)
     ]
     if "studies" in [data.label for data in found]:
         raise PipelineError("datasets: the label 'studies' is the folder of tables and figures")
     return tuple(found)
+
+
+def access(where: str, settings: Mapping[str, Any]) -> specs.Options:
+    """How to come by a data set's files."""
+    return tuple(
+        (key, expanded(f"{where}.path", settings[key]) if key == "path" else settings[key])
+        for key in sorted(ACCESS)
+        if key in settings
+    )
 
 
 def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> None:
@@ -124,7 +131,7 @@ def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> 
 def sparsities(given: Sequence[float]) -> tuple[float, ...]:
     """The fractions of channels to remove, rising, without the 0 that is always there."""
     values = [float(value) for value in given]
-    _refuse_duplicates("sparsities", values)
+    refuse_duplicates("sparsities", values)
     return tuple(sorted(value for value in values if value > 0))
 
 
@@ -136,11 +143,18 @@ def _read(
     for position, item in enumerate(given):
         where = f"{key}[{position}]"
         settings = {"name": item} if isinstance(item, str) else dict(item)
-        options = {name: value for name, value in settings.items() if name not in keys}
-        checked = _options(where, registry, settings["name"], options, keys)
+        checked = options_of(where, settings, registry, keys)
         found.append((where, settings, settings.get("label", settings["name"]), checked))
-    _refuse_duplicates(key, [label for _, _, label, _ in found])
+    refuse_duplicates(key, [label for _, _, label, _ in found])
     return found
+
+
+def options_of(
+    where: str, settings: Mapping[str, Any], registry: Registry, keys: set[str]
+) -> specs.Options:
+    """The options among an entry's settings, that is all but `keys`, if they are right."""
+    given = {name: value for name, value in settings.items() if name not in keys}
+    return _options(where, registry, settings["name"], given, keys)
 
 
 def _told_apart(key: str, found: list[Entry]) -> tuple[Entry, ...]:
@@ -268,7 +282,8 @@ def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, st
         raise PipelineError(f"{where}: {given}: {error.strerror}") from None
 
 
-def _refuse_duplicates(key: str, labels: list[Any]) -> None:
+def refuse_duplicates(key: str, labels: list[Any]) -> None:
+    """Raise PipelineError where two entries have one label."""
     for label in labels:
         if labels.count(label) > 1:
             hint = "" if key == "sparsities" else "; give one of them a `label:`"

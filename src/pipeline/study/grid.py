@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from pipeline.cache import specs
 from pipeline.registry import PRUNERS, UNCERTAINTIES, use_plugins
-from pipeline.study import checks, entries, reading, recipes
+from pipeline.study import checks, entries, reading, recipes, testing
 
 T = TypeVar("T", bound=specs.Spec)
 
@@ -30,6 +30,7 @@ class Combination:
     uncertainty: str
     member: int = 0
     replicate: int = 0
+    test_set: str = testing.OWN
     score: specs.Score
 
     @property
@@ -70,6 +71,7 @@ class Study:
     mc_samples: int = 5
     dropout: float = 0.2
     seed: int = 0
+    test_sets: tuple[testing.TestSet, ...] = ()
     infer: Mapping[str, Any] = field(default_factory=dict)
     score: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Study:
                    "infer", "score", "figures")  # fmt: skip
         size = content.get("ensemble_size", cls.ensemble_size)
         replicates = content.get("replicates", cls.replicates)
-        datasets = entries.datasets(content["datasets"])
+        datasets = entries.datasets(content["datasets"], content.get("seed", cls.seed))
         architectures = entries.architectures(content["architectures"], size, replicates, remember)
         entries.refuse_same_files(datasets, architectures)
         return cls(
@@ -116,6 +118,7 @@ class Study:
             train=train,
             finetune=recipes.finetune(train, content.get("finetune", {})),
             prune=recipes.prune(content.get("prune", {})),
+            test_sets=testing.read(content.get("test_sets", []), datasets),
             plugins=plugins,
             content=content,
             notes=notes,
@@ -129,16 +132,18 @@ class Study:
                 for method in self.uncertainties:
                     for member, trained in self._models(data, architecture, method, replicate):
                         for pruner, sparsity, models in self._pruned(trained):
-                            yield Combination(
-                                dataset=data.label or data.dataset,
-                                architecture=architecture.label,
-                                pruner=pruner,
-                                sparsity=sparsity,
-                                uncertainty=method.label,
-                                member=member,
-                                replicate=replicate,
-                                score=self._score(data, method, models),
-                            )
+                            for test_set, score in self._scores(data, method, models):
+                                yield Combination(
+                                    dataset=data.label or data.dataset,
+                                    architecture=architecture.label,
+                                    pruner=pruner,
+                                    sparsity=sparsity,
+                                    uncertainty=method.label,
+                                    member=member,
+                                    replicate=replicate,
+                                    test_set=test_set,
+                                    score=score,
+                                )
 
     def _models(
         self,
@@ -200,16 +205,32 @@ class Study:
         )
         return pruned if trains else self._shared(specs.Finetune(pruned, self.finetune))
 
-    def _score(
+    def _scores(
         self,
         data: specs.Data,
         method: entries.Entry,
         models: tuple[specs.Train | specs.Prune | specs.Finetune, ...],
+    ) -> Iterator[tuple[str, specs.Score]]:
+        """The score of each test set, by its name; the data set's own comes first."""
+        own = self._score(method, models, data if data.test_version > 1 else None)
+        for name, test_set in testing.of_dataset(data, self.test_sets, self.seed):
+            if test_set is None:
+                yield name, own
+                continue
+            score = self._score(method, models, self._shared(test_set))
+            # What networks saw of no training is held out, not shifted.
+            is_clean = test_set.role == testing.VALIDATION
+            yield name, score if is_clean else replace(score, clean=own.predictions)
+
+    def _score(
+        self,
+        method: entries.Entry,
+        models: tuple[specs.Train | specs.Prune | specs.Finetune, ...],
+        test_set: specs.Data | None,
     ) -> specs.Score:
         dropout = UNCERTAINTIES.constant(method.name, "MODELS") == "dropout"
         samples = self.mc_samples if dropout else 1
         seed = self.seed if dropout else 0
-        test_set = data if data.test_version > 1 else None
         predictions = tuple(
             self._shared(specs.Infer(model, samples, seed, data=test_set, **self.infer))
             for model in models
