@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from pipeline.cutting.blocks import in_turn
 from pipeline.cutting.coupling import Group
 from pipeline.cutting.global_scope import removed_below_one_threshold
 from pipeline.errors import PipelineError
@@ -40,6 +41,9 @@ def select(
     ICCV 2017): the channels of lowest score go, wherever they are, but a tenth of each group stays.
     Scores are then averaged as they are, and must mean the same in all layers.
 
+    Where equally many channels must stay in each of several parts (`Group.blocks`), each part loses
+    its channels of lowest score, and the group as many as that allows, at most what is asked.
+
     Args:
         model: The network that is to be pruned.
         groups: Its groups of convolutions.
@@ -65,13 +69,15 @@ def select(
     for group in groups:
         score = _combined([scores[name] for name in group.convolutions], scope == "layer")
         norm = _combined([filter_norms(model, name) for name in group.convolutions])
-        ascending.append(np.lexsort((np.arange(group.channels), norm, score)))
+        order = np.lexsort((np.arange(group.channels), norm, score))
+        ascending.append(in_turn(order, group.blocks))
         values.append(score)
     if scope == "layer":
         gone = [pruned_channels(group.channels, sparsity) for group in groups]
     else:
         total = pruned_channels(sum(map(len, values)), sparsity)
         gone = removed_below_one_threshold(values, total)
+    gone = [n - n % group.blocks for n, group in zip(gone, groups, strict=True)]
     return {
         name: tuple(sorted(order[number:].tolist()))
         for group, order, number in zip(groups, ascending, gone, strict=True)
@@ -82,7 +88,7 @@ def select(
 def filter_norms(model: nn.Module, convolution: str) -> Tensor:
     """The L1 norm of each filter of a convolution, float64 [C] (paper, Eq. 2)."""
     weight = model.get_parameter(f"{convolution}.weight").detach()
-    return weight.double().abs().sum(dim=(1, 2, 3))
+    return weight.double().abs().flatten(1).sum(dim=1)
 
 
 def _combined(vectors: Sequence[Tensor], rescale: bool = True) -> npt.NDArray[np.float64]:
