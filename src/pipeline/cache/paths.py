@@ -14,6 +14,7 @@ from pipeline.errors import PipelineError
 MANIFEST = "manifest.json"
 PROVENANCE = "provenance.json"
 RESUME = "resume.safetensors"
+HISTORY = "history.csv"
 LOCK = ".lock"
 
 
