@@ -1,9 +1,8 @@
 """Archives in which predictions travel: what is in one, written and read.
 
 An archive is a zip file whose members are stored as they are. So the same files give the same bytes
-everywhere (compressed, they would depend on the version of zlib), a hub or Zenodo shows what is in
-it, a download that was cut off is found out at once, and logits, which are noise to a compressor,
-are not packed in vain. Its members:
+everywhere: compressed, they would depend on the version of zlib, and logits shrink by a tenth only.
+A hub or Zenodo shows what is in it, and a download that was cut off is found out at once. Members:
 
     contents.json      the size and the SHA-256 of each other member
     README.md          what this is, for people
