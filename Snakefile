@@ -29,6 +29,7 @@ for stage in jobs.stages:
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/plot.smk"
 include: "workflow/rules/places.smk"
+include: "workflow/rules/report.smk"
 
 
 localrules:
@@ -43,6 +44,7 @@ rule all:
     default_target: True
     input:
         unless_misled(jobs.report),
+        shown,
     message:
         "the whole study"
 
@@ -51,6 +53,7 @@ rule figures:
     """The same: one job draws the figures and the tables, in seconds."""
     input:
         unless_misled(jobs.report),
+        shown,
     message:
         "all figures"
 
@@ -59,6 +62,7 @@ rule tables:
     """The same: one job draws the figures and the tables, in seconds."""
     input:
         unless_misled(jobs.report),
+        shown,
     message:
         "all tables"
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import plugins
 from pipeline.errors import PipelineError
+from pipeline.registry import use_plugins
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -100,3 +101,26 @@ def test_line_numbers_and_names_stay_what_they_are(tmp_path: Path) -> None:
     module = load(tmp_path, mine="import helper\n\n\ndef f():\n    helper.fail()", helper="")
     assert module.f.__code__.co_firstlineno == 4
     assert module.__file__ == str(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize(
+    ("signature", "fits"),
+    [
+        ("model, data, sparsity, recipe, *, example_input, seed=0, run=None, power=2", True),
+        ("model, data, sparsity, recipe, **rest", True),
+        ("*given, example_input, seed, run", True),
+        ("model, data, sparsity, recipe, *, example_input, seed=0, device='cpu'", False),
+        ("model, data, sparsity, recipe, *, example_input, seed, run, device", False),
+        ("model, data, sparsity, *, recipe, example_input, seed, run", False),
+        ("model, data, sparsity, recipe, more, *, example_input, seed, run", False),
+    ],
+)
+def test_a_pruner_that_trains_must_fit_its_call(tmp_path: Path, signature: str, fits: bool) -> None:
+    """Else its job would end in a TypeError, after the network that it prunes was trained."""
+    file = tmp_path / "mine.py"
+    file.write_text(f"def prune_in_training({signature}): ...\n")
+    if fits:
+        use_plugins([file])
+        return
+    with pytest.raises(PipelineError, match=r"in_training cannot be called with \(model, data"):
+        use_plugins([file])

@@ -6,10 +6,21 @@ import signal
 import sys
 from pathlib import Path
 
-from pipeline.commands import code, forget, gc, published, record, status, verify, where
+from pipeline.commands import (
+    code,
+    forget,
+    gc,
+    pack,
+    published,
+    record,
+    status,
+    unpack,
+    verify,
+    where,
+)
 from pipeline.errors import PipelineError
 
-COMMANDS = (status, where, verify, forget, gc, code, published, record)
+COMMANDS = (status, where, verify, forget, gc, code, pack, unpack, published, record)
 
 
 def main() -> None:

@@ -32,6 +32,10 @@ PACKAGE = Path(__file__).parent
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example_input"})
 
+# How the stage calls a pruner that trains.
+BY_POSITION = ("model", "data", "sparsity", "recipe")
+BY_NAME = ("example_input", "seed", "run")
+
 
 @cache
 def _functions(file: Path) -> dict[str, ast.FunctionDef]:
@@ -222,3 +226,30 @@ def use_plugins(files: Iterable[Path]) -> None:
                     f"plugins: {file}: there is a {registry.kind} {file.stem!r} already"
                 )
             registry.plugins[file.stem] = file.resolve()
+            _check_call(file)
+
+
+def _check_call(file: Path) -> None:
+    """See that a pruner that trains can be called as the stage calls it.
+
+    Raises:
+        PipelineError: it would end in a TypeError, after the network to prune was trained.
+    """
+    if (function := _functions(file).get("prune_in_training")) is None:
+        return
+    found = function.args
+    most = len(found.posonlyargs + found.args)
+    least = most - len(found.defaults)
+    fits = least <= len(BY_POSITION) and (most >= len(BY_POSITION) or found.vararg)
+    lacking = {*BY_NAME}.difference(each.arg for each in found.args + found.kwonlyargs)
+    demanded = {
+        each.arg
+        for each, default in zip(found.kwonlyargs, found.kw_defaults, strict=True)
+        if default is None
+    }
+    if not fits or (lacking and not found.kwarg) or demanded.difference(BY_NAME):
+        call = f"({', '.join(BY_POSITION)}, *, {', '.join(BY_NAME)})"
+        raise PipelineError(
+            f"plugins: {file}: prune_in_training cannot be called with {call}, and all else must "
+            "have a default"
+        )

@@ -147,3 +147,13 @@ def test_nothing_is_deleted_while_an_edit_is_open(
     # A pruner that no named study uses is none of its business.
     monkeypatch.setattr(code_identity, "edited", lambda: ["pruning.hrank"])
     assert not tree.call("gc", "tiny.yaml", "--delete")[0]
+
+
+def test_edits_of_every_studys_plugins_count(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each study has plugins of its own, of which a process knows one study's at a time."""
+    Path("mine.py").write_text("def scores(model, groups, *, images=None, seed=0): ...\n")
+    tree.write("own", plugins=["mine.py"], pruners=["mine"])
+    monkeypatch.setattr(code_identity, "edited", code_identity.plugin_units)
+    for studies in (("own.yaml", "tiny.yaml"), ("tiny.yaml", "own.yaml")):
+        status, _ = tree.call("gc", *studies, "--delete")
+        assert str(status).startswith("gc: edited and not recorded: pruning.mine; first say ")

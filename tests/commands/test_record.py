@@ -89,7 +89,9 @@ def test_what_made_it_is_added_up() -> None:
     def job(
         seconds: float, memory: int, device: str, commit: str | None = "0123456789abcdef"
     ) -> dict[str, object]:
-        return {
+        # Versions before 0.2 knew no commit and counted no CPU seconds.
+        cpu = {"cpu_seconds": seconds * 4 / 3} if commit else {}
+        return cpu | {
             "wall_seconds": seconds, "peak_memory_mb": memory, "finished": "2026-11-02T10:00:00",
             "host": "secret", "device": device, "python": "3.12.1", "versions": {"torch": "2.11"},
             "commit": commit,
@@ -99,9 +101,11 @@ def test_what_made_it_is_added_up() -> None:
                       ("train", job(20, 400, "B", "0123456789abcdef, edited")),
                       ("score", job(1, 100, "B", None))])  # fmt: skip
     assert text.splitlines()[4:] == [
-        "| train | 2 | 30 | 500 |",
-        "| infer | 1 | 1 | 100 |",
-        "| score | 1 | 1 | 100 |",
+        "| train | 2 | 30 | 41 | 500 |",
+        "| infer | 1 | 1 | 1 | 100 |",
+        "| score | 1 | 1 | unknown | 100 |",
+        "",
+        "Together: 32 s, unknown CPU s.",
         "",
         "- Python: 3.12.1",
         "- torch: 2.11",

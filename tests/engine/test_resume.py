@@ -9,19 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from pipeline.cache import code_identity, manifests, paths, payloads, specs
+from pipeline.cache import code_identity, history, manifests, paths, payloads, specs
 from pipeline.cache.files import sha256
+from pipeline.cache.history import Epoch
 from pipeline.datasets import Dataset, ImageSet
 from pipeline.engine.extension import Extension
 from pipeline.engine.optimiser import SGD, ParameterGroup
-from pipeline.engine.resume import SIGNALS, Resume, stop_requests
+from pipeline.engine.resume import SIGNALS, Progress, Resume, stop_requests
 from pipeline.running.job import INTERRUPTED, Job
 from pipeline.running.switches import Switches
 
@@ -109,7 +110,8 @@ def same_bits_after(
     for name in spec.payload:
         assert sha256(script.folder / name) == sha256(untouched / paths.folder(spec) / name)
     left = {file.name for file in script.folder.iterdir()}
-    assert left == {*paths.outputs(spec.stage), paths.PROVENANCE, paths.LOCK}
+    assert left == {*paths.outputs(spec.stage), paths.HISTORY, paths.PROVENANCE, paths.LOCK}
+    assert history.read(script.folder) == history.read(untouched / paths.folder(spec))
     return codes
 
 
@@ -153,12 +155,16 @@ def make(folder: Path, stamp: str = "mine", width: int = 3) -> tuple[nn.Module, 
     return model, optimiser, Resume(folder, stamp, model, optimiser, Extension())
 
 
+ENDED = (Epoch(0, 1 / 3, 0.1, 0.05, 1.5), Epoch(1, 0.2, 0.7, 0.025, 1.25))
+
+
 def write(folder: Path) -> bytes:
     """A resume file of a step of training."""
     model, optimiser, resume = make(folder)
     model(torch.randn(4, 3)).square().sum().backward()
     optimiser.step(0.1)
-    resume.save(2, 5, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    totals = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    resume.save(Progress(totals, 2, 5, 0.25, [*ENDED]))
     return (folder / paths.RESUME).read_bytes()
 
 
@@ -166,8 +172,10 @@ def test_a_resume_file_gives_back_what_was_written(tmp_path: Path) -> None:
     write(tmp_path)
     model, optimiser, resume = make(tmp_path)
     before = model.state_dict()["0.weight"].clone()
-    epoch, step, totals = resume.load(torch.device("cpu"))
-    assert (epoch, step, totals.tolist()) == (2, 5, [1.0, 2.0, 3.0])
+    found = resume.load(torch.device("cpu"))
+    assert (found.epoch, found.step, found.totals.tolist()) == (2, 5, [1.0, 2.0, 3.0])
+    assert found.seconds == 0.25
+    assert [astuple(each) for each in found.history] == [astuple(each) for each in ENDED]
     assert not torch.equal(model.state_dict()["0.weight"], before)
     assert len(optimiser.state_dict()) == 4
 
@@ -177,7 +185,8 @@ def test_a_foreign_resume_file_is_not_continued(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], stamp: str, width: int
 ) -> None:
     write(tmp_path)
-    assert make(tmp_path, stamp, width)[2].load(torch.device("cpu"))[:2] == (0, 0)
+    found = make(tmp_path, stamp, width)[2].load(torch.device("cpu"))
+    assert (found.epoch, found.step, found.history) == (0, 0, [])
     assert "starting over: " in capsys.readouterr().out
 
 
@@ -189,7 +198,8 @@ def test_no_flipped_bit_is_continued(tmp_path: Path, capsys: pytest.CaptureFixtu
         bad = bytearray(good)
         bad[position] ^= 1 << position % 8
         (tmp_path / paths.RESUME).write_bytes(bad)
-        assert resume.load(torch.device("cpu"))[:2] == (0, 0), position
+        found = resume.load(torch.device("cpu"))
+        assert (found.epoch, found.step, found.history) == (0, 0, []), position
     assert capsys.readouterr().out.count("starting over: ") == len(range(0, len(good), 7))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert not any(buffer.any() for buffer in optimiser.state_dict().values())

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.cache import paths
+from pipeline.cache import history, paths
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
 from pipeline.engine import Run
@@ -65,12 +65,14 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     make_dataset: MakeDataset, tmp_path: Path, iteration: int
 ) -> None:
     data, whole, parts = make_dataset(), network(), network()
-    fit(whole, data, RECIPE, seed=5)
+    told = fit(whole, data, RECIPE, seed=5)
     run = Run(folder=tmp_path, stamp="abc")
     with pytest.raises(Interrupted):
         fit(parts, data, RECIPE, seed=5, run=run, extension=StopAt(iteration))
     resumed = network()
-    fit(resumed, data, RECIPE, seed=5, run=run)
+    assert fit(resumed, data, RECIPE, seed=5, run=run) == told
+    # Nor is anything lost of how it went, though the first epochs are of another process.
+    assert history.read(tmp_path) == told
     for (name, one), two in zip(
         whole.state_dict().items(), resumed.state_dict().values(), strict=True
     ):

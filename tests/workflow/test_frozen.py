@@ -14,6 +14,7 @@ from pipeline.cache.files import sha256
 from pipeline.cache.payloads import save_predictions
 from pipeline.cache.specs import Infer
 
+LOCK = "src/pipeline/code.lock"
 FROZEN = ("--config", "frozen=true", "output=drawn")
 
 # Root may write anywhere; without this capability it is bound by permissions as anybody is.
@@ -29,12 +30,16 @@ AS_ANYBODY = (sys.executable, "-c", BOUND_BY_PERMISSIONS)
 
 @pytest.fixture
 def predictions(finished: Project, tmp_path: Path) -> Project:
-    """A project in which only predictions are left, which can't be written to."""
-    project = finished.copy(tmp_path)
-    shutil.rmtree(project.artifacts / "studies")
-    for folder in list(manifests.folders(project.artifacts)):
-        if not folder.name.startswith("infer~"):
-            shutil.rmtree(folder)
+    """A clean clone into which predictions were unpacked, which can't be written to."""
+    project = Project(tmp_path)
+    # What edited code goes by.
+    shutil.copy(finished.folder / LOCK, tmp_path / LOCK)
+    archive = tmp_path / "tiny.zip"
+    for command in (
+        finished.call("pipeline", "pack", finished.write(), str(archive)),
+        project.call("pipeline", "unpack", archive.name),
+    ):
+        assert command.returncode == 0, command.stderr
     for path in (project.artifacts, *project.artifacts.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
     return project
@@ -49,7 +54,7 @@ def test_predictions_that_can_not_be_written_to_are_enough(
     assert b"PermissionError" in subprocess.run(writing, capture_output=True).stderr
 
     before = snapshot(predictions.artifacts)
-    study = predictions.write()
+    study = "artifacts/studies/tiny/study.yaml"
     done = predictions.call("snakemake", "--configfile", study, *FROZEN, before=AS_ANYBODY)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tables and figures: drawn/studies/tiny" in done.stdout + done.stderr
@@ -57,7 +62,10 @@ def test_predictions_that_can_not_be_written_to_are_enough(
     drawn = predictions.folder / "drawn"
     assert {folder.name.split("~")[0] for folder in manifests.folders(drawn)} == {"score"}
     mine, first = drawn / "studies/tiny", finished.artifacts / "studies/tiny"
-    assert (mine / "results.csv").read_bytes() == (first / "results.csv").read_bytes()
+    tables = sorted(file.relative_to(mine) for file in mine.rglob("tables/*.*"))
+    assert tables
+    for table in (Path("results.csv"), *tables):
+        assert (mine / table).read_bytes() == (first / table).read_bytes()
     assert sorted(file.name for file in (mine / "figures").iterdir()) == sorted(
         file.name for file in (first / "figures").iterdir()
     )

@@ -30,11 +30,12 @@ class Lineage:
 
     def _read(self, name: str) -> Manifest | None:
         for root in self._roots:
-            if (root / name / paths.MANIFEST).exists():
-                try:
-                    return manifests.read_manifest(root / name)
-                except PipelineError:
-                    return None
+            for file in (paths.MANIFEST, paths.ANCESTOR):
+                if (root / name / file).exists():
+                    try:
+                        return manifests.read_manifest(root / name, file)
+                    except PipelineError:
+                        return None
         return None
 
     def differing(self, name: str) -> list[str]:

@@ -34,13 +34,13 @@ class Manifest:
         write_json(folder / paths.MANIFEST, asdict(self))
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """Read an artifact's manifest.
+def read_manifest(folder: Path, name: str = paths.MANIFEST) -> Manifest:
+    """Read an artifact's manifest, or under another name that of one which is elsewhere.
 
     Raises:
         PipelineError: it is missing or damaged.
     """
-    path = folder / paths.MANIFEST
+    path = folder / name
     content = read_json(path)
     try:
         manifest = Manifest(**content)

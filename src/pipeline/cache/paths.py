@@ -12,8 +12,11 @@ from pipeline.cache.specs import STAGES, Spec
 from pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
+# The manifest of an artifact that stayed where its predictions were packed.
+ANCESTOR = "ancestor.json"
 PROVENANCE = "provenance.json"
 RESUME = "resume.safetensors"
+HISTORY = "history.csv"
 LOCK = ".lock"
 
 

@@ -35,9 +35,18 @@ def run(arguments: argparse.Namespace) -> None:
     if not arguments.studies:
         raise PipelineError("gc: name every study whose artifacts are to stay")
     root: Path = arguments.artifacts
-    plans = [load_plan(study, root) for study in arguments.studies]
-    if arguments.delete:
-        _refuse_edited_code(plans)
+    plans: list[Plan] = []
+    edited: set[str] = set()
+    for study in arguments.studies:
+        plans.append(load_plan(study, root))
+        # The plugins that are known now are those of this study alone.
+        edited |= _edited(plans[-1])
+    if arguments.delete and edited:
+        # Edited code uses other folders, so all that it made before would go as unused.
+        raise PipelineError(
+            f"gc: edited and not recorded: {', '.join(sorted(edited))}; first say what the edit "
+            "did: python -m pipeline code"
+        )
     candidates = _checkpoints(root, plans) if arguments.checkpoints else _unused(root, plans)
     found = [path for path in candidates if not maker(path if path.is_dir() else path.parent)]
     sizes = [size(path) for path in found]
@@ -96,11 +105,8 @@ def _is_intact(folder: Path, spec: Spec) -> bool:
     return True
 
 
-def _refuse_edited_code(plans: list[Plan]) -> None:
-    """Edited code uses other folders, so that all that it made before would go as unused."""
-    used = {unit for plan in plans for spec in plan.nodes.values() for unit in spec.units()}
-    if edited := sorted(used.intersection(code_identity.edited())):
-        raise PipelineError(
-            f"gc: edited and not recorded: {', '.join(edited)}; first say what the edit did: "
-            "python -m pipeline code"
-        )
+def _edited(plan: Plan) -> set[str]:
+    """The units of code that a plan uses and whose edit is not recorded."""
+    edited = code_identity.edited()
+    used = {unit for spec in plan.nodes.values() for unit in spec.units()} if edited else set()
+    return used.intersection(edited)

@@ -8,6 +8,7 @@ were made. What it shows and cannot show is for a README beside them, written by
 """
 
 import argparse
+import math
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     # "none" is the pruner of unpruned networks.
     numbers = pd.read_csv(drawn / "results.csv", keep_default_na=False, na_values=[""])
     numbers.to_csv(folder / "results.csv", index=False, float_format="%.5g", lineterminator="\n")
-    text = made_with(_provenances(plan, arguments.artifacts))
+    text = made_with(provenances(plan))
     (folder / "made-with.md").write_text(text, encoding="utf-8")
     print(
         f"{counted(len(files) + 3, 'file')} in {folder}; what they show is for {folder}/README.md"
@@ -63,14 +64,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def made_with(found: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """The jobs, hours and versions behind artifacts, from pairs of stage and provenance."""
+    """The jobs, seconds and versions behind artifacts, from pairs of stage and provenance."""
     jobs: Counter[str] = Counter()
     seconds: dict[str, float] = defaultdict(float)
+    computed: dict[str, float] = defaultdict(float)
     peaks: dict[str, int] = defaultdict(int)
     facts: dict[str, set[str]] = defaultdict(set)
     for stage, each in found:
         jobs[stage] += 1
         seconds[stage] += each["wall_seconds"]
+        computed[stage] += each.get("cpu_seconds", math.nan)  # older versions did not count them
         peaks[stage] = max(peaks[stage], each["peak_memory_mb"])
         facts["Python"].add(each["python"])
         for package, version in each["versions"].items():
@@ -79,14 +82,20 @@ def made_with(found: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
         facts["day"].add(each["finished"][:10])
         facts["commit"].add(_commit(each["commit"]))
     rows = [
-        f"| {stage} | {jobs[stage]} | {seconds[stage]:.0f} | {peaks[stage]} |"
+        f"| {stage} | {jobs[stage]} | {seconds[stage]:.0f} | {_whole(computed[stage])} | "
+        f"{peaks[stage]} |"
         for stage in STAGES
         if jobs[stage]
     ]
-    header = ["| Stage | Jobs | Seconds, all jobs together | Most memory of a job (MB) |"]
-    header += ["| --- | ---: | ---: | ---: |"]
+    header = ["| Stage | Jobs | Seconds | CPU seconds | Most memory of a job (MB) |"]
+    header += ["| --- | ---: | ---: | ---: | ---: |"]
     lines = [f"- {name}: {', '.join(sorted(values))}" for name, values in facts.items()]
-    return "\n".join(["# Made with", "", *header, *rows, "", *lines, ""])
+    total = f"Together: {_whole(sum(seconds.values()))} s, {_whole(sum(computed.values()))} CPU s."
+    return "\n".join(["# Made with", "", *header, *rows, "", total, "", *lines, ""])
+
+
+def _whole(number: float) -> str:
+    return "unknown" if math.isnan(number) else f"{number:.0f}"
 
 
 def _commit(given: str | None) -> str:
@@ -97,8 +106,9 @@ def _commit(given: str | None) -> str:
     return f"{commit[:10]} ({edited})" if edited else commit[:10]
 
 
-def _provenances(plan: Plan, root: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
+def provenances(plan: Plan) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Pairs of stage and provenance of a study's artifacts, as far as they are there."""
     for folder, spec in plan.nodes.items():
-        file = root / folder / paths.PROVENANCE
+        file = plan.root(spec.stage) / folder / paths.PROVENANCE
         if file.is_file():
             yield spec.stage, read_json(file)

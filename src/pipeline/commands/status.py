@@ -131,6 +131,8 @@ class Status:
             return "damaged"
         if (folder / paths.RESUME).exists():
             return "interrupted"
+        if (folder / paths.ANCESTOR).exists():
+            return "not in the archive"
         if folder.exists():
             return "unfinished"
         spec = self.plan.nodes[name].to_json()

@@ -1,13 +1,14 @@
 """``verify``: whether artifacts are the files that were written, and made from these parents."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.cache import manifests, paths
+from pipeline.cache import history, manifests, paths
 from pipeline.cache.files import sha256
 from pipeline.cache.lineage import Lineage
 from pipeline.cache.specs import STAGES
@@ -90,7 +91,8 @@ class Check:
         """The problems of one artifact, in words."""
         folder = self._root / name
         if not (folder / paths.MANIFEST).exists():
-            self.remarks["unfinished"] += 1
+            known = (folder / paths.ANCESTOR).exists()
+            self.remarks["known only by name, from an archive" if known else "unfinished"] += 1
             return
         manifest = self._lineage.manifest(name)
         if manifest is None:
@@ -103,6 +105,11 @@ class Check:
                 yield f"{file} is missing"
             elif sha256(folder / file) != manifest.files.get(file):
                 yield f"{file} is not the file that was written"
+        if (folder / paths.HISTORY).exists():
+            try:
+                history.read(folder)
+            except PipelineError as error:
+                yield str(error).removeprefix(f"{folder}{os.sep}")
         for parent in self._lineage.differing(name):
             yield f"made from another copy of {self._root / parent}"
         if not all((self._root / each / paths.MANIFEST).exists() for each in manifest.parents):

@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from pipeline.cache import files, paths
 from pipeline.cache.files import Arrays
+from pipeline.cache.history import Epoch
 from pipeline.errors import PipelineError
 from pipeline.progress import say
 
@@ -40,6 +41,32 @@ class Stateful(Protocol):
 
 
 @dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        totals: Float64 [3], on the device: the sum of the losses, the number of right answers and
+            of images in this epoch so far.
+        epoch: The epoch of the next step, from 0.
+        step: The next step within the epoch, from 0.
+        seconds: How long this epoch took before the training was interrupted in it.
+        history: The epochs that have ended.
+    """
+
+    totals: Tensor
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[Epoch] = field(default_factory=list)
+
+    def end_epoch(self, done: Epoch) -> None:
+        """Go on to the next epoch; the totals stay where a recorded step adds to them."""
+        self.totals.zero_()
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+        self.history.append(done)
+
+
+@dataclass
 class Resume:
     """The file from which an interrupted training goes on; `stamp` says whose training it is."""
 
@@ -55,7 +82,7 @@ class Resume:
         """Whether the time since the last writing is at least 20 times what that writing took."""
         return time.monotonic() - self.written >= 20 * self.cost
 
-    def save(self, epoch: int, step: int, totals: Tensor) -> None:
+    def save(self, progress: Progress) -> None:
         """Write down the state in which a step of an epoch begins."""
         if self.folder is None:
             return
@@ -64,22 +91,28 @@ class Resume:
             "model": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "extension": self.extension.state_dict(),
-            "progress": {"totals": totals},
+            "progress": {"totals": progress.totals},
         }
         arrays = {
             f"{part}/{name}": tensor.detach().cpu().numpy()
             for part, state in parts.items()
             for name, tensor in state.items()
         }
-        position = {"stamp": self.stamp, "epoch": epoch, "step": step}
+        position = {
+            "stamp": self.stamp,
+            "epoch": progress.epoch,
+            "step": progress.step,
+            "seconds": progress.seconds,
+            "history": [astuple(each) for each in progress.history],
+        }
         position["checksum"] = _checksum(arrays, position)
         files.write_arrays(self.folder / paths.RESUME, arrays, position)
         self.written = time.monotonic()
         self.cost = self.written - begun
 
-    def load(self, device: torch.device) -> tuple[int, int, Tensor]:
-        """Restore the last written state, if there is one; gives its epoch, step, and totals."""
-        fresh = 0, 0, torch.zeros(3, dtype=torch.float64, device=device)
+    def load(self, device: torch.device) -> Progress:
+        """Restore the last written state, if there is one; gives where the training stands."""
+        fresh = Progress(torch.zeros(3, dtype=torch.float64, device=device))
         if self.folder is None or not (self.folder / paths.RESUME).is_file():
             return fresh
         try:
@@ -96,7 +129,9 @@ class Resume:
         self.extension.load_state_dict(state.get("extension", {}))
         epoch, step = int(position["epoch"]), int(position["step"])
         say(f"going on in epoch {epoch + 1}, step {step + 1}")
-        return epoch, step, state["progress"]["totals"].to(device)
+        ended = [Epoch(*each) for each in position["history"]]
+        totals = state["progress"]["totals"].to(device)
+        return Progress(totals, epoch, step, position["seconds"], ended)
 
     def _read(self, path: Path) -> tuple[Arrays, dict[str, Any]]:
         """A resume file's content; PipelineError unless this training wrote every bit of it."""

@@ -11,11 +11,12 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from pipeline.cache import history
+from pipeline.cache.history import Epoch
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import AnyDataset
 from pipeline.engine import Run
@@ -29,25 +30,6 @@ from pipeline.engine.step import Step
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.progress import say, track
 from pipeline.seeds import derive_seed
-
-
-@dataclass
-class Epoch:
-    """What is known of an epoch when it ends.
-
-    Attributes:
-        epoch: Which one, from 0.
-        loss: Mean cross-entropy of the augmented training images, in nats.
-        accuracy: Share of right answers on them, in [0, 1].
-        lr: The learning rate of the last step.
-        seconds: How long the part of it took that ran here.
-    """
-
-    epoch: int
-    loss: float
-    accuracy: float
-    lr: float
-    seconds: float = field(compare=False)
 
 
 def fit(
@@ -72,7 +54,8 @@ def fit(
         extension: What a method adds to the loop.
 
     Returns:
-        Mean loss and accuracy on the augmented training images, of every epoch that ran here.
+        Mean loss and accuracy on the augmented training images, of every epoch, those before an
+        interruption included. They are written into the run's folder, too.
 
     Raises:
         PipelineError: there is no batch, the loss is no longer a number, or both `device` and `run`
@@ -82,14 +65,16 @@ def fit(
     if run is not None and device is not None:
         raise PipelineError("give either device or run, which has a device")
     run = run or Run(device or "cpu")
-    history = []
-    for done in Training(model, data, recipe, seed=seed, run=run, extension=extension).epochs():
+    training = Training(model, data, recipe, seed=seed, run=run, extension=extension)
+    for done in training.epochs():
         say(
             f"epoch {done.epoch + 1}/{recipe.epochs}: loss {done.loss:.4f}, "
             f"accuracy {done.accuracy:.4f}, lr {done.lr:.3g}, {done.seconds:.1f} s"
         )
-        history.append(done)
-    return history
+    epochs = training.progress.history
+    if run.folder is not None and epochs:
+        history.write(run.folder, epochs)
+    return epochs
 
 
 class Training:
@@ -99,10 +84,7 @@ class Training:
     are those of :func:`fit`.
 
     Attributes:
-        epoch: The epoch of the next step, from 0.
-        step: The next step within the epoch, from 0.
-        totals: Float64 [3], on the device: the sum of the losses, the number of right answers and
-            of images in this epoch so far.
+        progress: Where it stands.
     """
 
     def __init__(
@@ -124,13 +106,13 @@ class Training:
         optimiser = SGD(groups, fused=fused)
         self.batches = training_batches(data, recipe, seed, device)
         self.resume = Resume(run.folder, run.stamp, model, optimiser, self.extension)
-        self.epoch, self.step, self.totals = self.resume.load(device)
+        self.progress = self.resume.load(device)
         self.train_step = Step(
             model,
             optimiser,
             recipe,
             self.extension,
-            self.totals,
+            self.progress.totals,
             memory_format,
             run.engine.compile,
         )
@@ -148,48 +130,50 @@ class Training:
             Interrupted: SIGTERM, SIGINT or SIGHUP came; the state is written down.
         """
         self.model.train()
+        progress = self.progress
         with stop_requests() as stop, _chosen_algorithms(self.device):
-            while self.epoch < self.recipe.epochs:
-                begun = time.monotonic()
+            while progress.epoch < self.recipe.epochs:
+                begun = time.monotonic() - progress.seconds
                 for images, labels in self._rest_of_epoch():
                     self._take_step(images, labels)
                     if stop:
-                        self.resume.save(self.epoch, self.step, self.totals)
+                        progress.seconds = time.monotonic() - begun
+                        self.resume.save(progress)
                         raise Interrupted(f"stopped in {self._name()}")
                 done = self._summary(time.monotonic() - begun)
-                self.totals.zero_()
-                self.epoch, self.step = self.epoch + 1, 0
-                if self.epoch < self.recipe.epochs and self.resume.due():
-                    self.resume.save(self.epoch, self.step, self.totals)
+                progress.end_epoch(done)
+                if progress.epoch < self.recipe.epochs and self.resume.due():
+                    self.resume.save(progress)
                 yield done
 
     def _rest_of_epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
-        batches = self.batches.epoch(self.epoch, self.step)
+        batches = self.batches.epoch(self.progress.epoch, self.progress.step)
         what = f"{self._name()}, batches"
-        return track(batches, what, self.batches.steps, first=self.step)
+        return track(batches, what, self.batches.steps, first=self.progress.step)
 
     def _take_step(self, images: Tensor, labels: Tensor) -> None:
-        steps = self.batches.steps
-        self.train_step.set_learning_rate(learning_rate(self.recipe, self.epoch, self.step, steps))
-        self.extension.before_step(self.epoch * steps + self.step)
-        _seed_dropout(self.device, derive_seed(self.seed, "step", self.epoch, self.step))
+        epoch, step, steps = self.progress.epoch, self.progress.step, self.batches.steps
+        self.train_step.set_learning_rate(learning_rate(self.recipe, epoch, step, steps))
+        self.extension.before_step(epoch * steps + step)
+        _seed_dropout(self.device, derive_seed(self.seed, "step", epoch, step))
         self.run_step(images, labels)
-        self.step += 1
+        self.progress.step += 1
 
     def _summary(self, seconds: float) -> Epoch:
         """How the epoch went: the one time that the device is waited for."""
-        loss_sum, correct, count = self.totals.tolist()
+        loss_sum, correct, count = self.progress.totals.tolist()
         if not math.isfinite(loss_sum):
             raise PipelineError(
                 f"training diverged in {self._name()} (loss {loss_sum / count}); "
                 "a lower lr or a longer warm-up may help"
             )
         steps = self.batches.steps
-        lr = learning_rate(self.recipe, self.epoch, steps - 1, steps)
-        return Epoch(self.epoch, loss_sum / count, correct / count, lr, seconds)
+        epoch = self.progress.epoch
+        lr = learning_rate(self.recipe, epoch, steps - 1, steps)
+        return Epoch(epoch, loss_sum / count, correct / count, lr, seconds)
 
     def _name(self) -> str:
-        return f"epoch {self.epoch + 1} of {self.recipe.epochs}"
+        return f"epoch {self.progress.epoch + 1} of {self.recipe.epochs}"
 
 
 def _seed_dropout(device: torch.device, seed: int) -> None:

@@ -151,7 +151,8 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
             seconds=time.monotonic() - begun,
         )
         _sign(job)
-        job.path(paths.RESUME).unlink(missing_ok=True)
+        for name in (paths.RESUME, paths.ANCESTOR):
+            job.path(name).unlink(missing_ok=True)
 
 
 def units(spec: specs.Spec) -> list[str]:

@@ -34,6 +34,17 @@ def configuration(workflow: Any) -> dict[str, Any]:
     return found
 
 
+def in_report(file: Path, **described: Any) -> str:
+    """A file that ``--report`` shows, with its ``category``, ``caption`` and ``labels``.
+
+    The function of Snakemake's language, which cannot begin a line there: the word is a directive.
+    """
+    from snakemake.io import report
+
+    found: str = report(str(file), **described)
+    return found
+
+
 def limit(workflow: Any, resource: str, number: int) -> None:
     """Let jobs that run at once ask for so many of a resource, unless the user gave a number.
 
