@@ -8,7 +8,7 @@ correction over the family of comparisons that it belongs to (see `comparisons`)
 is called undecided, not absent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,12 @@ from pipeline.report.ranking import BETTER, UNDECIDED, WORSE, ranking_state
 from pipeline.report.results import wide
 from pipeline.report.view import PARTS, View, stem
 
+TOPICS = {
+    PRUNING: "What does pruning cost?",
+    PRUNERS: "Does it matter which pruner?",
+    METHODS: "Which uncertainty method is best?",
+}
+CHANCE = "Does the uncertainty find the errors?"
 # Of fewer errors the interval of a ranking can be too narrow; `page.READING` says so.
 FEW_ERRORS = 50
 
@@ -32,14 +38,24 @@ class Finding:
     """A sentence with its evidence.
 
     Attributes:
+        topic: the question that it answers.
         text: what was found.
         evidence: the differences it rests on, each with its interval, p-value and trainings.
         link: the name of the figure or table that shows it.
     """
 
+    topic: str
     text: str
     evidence: tuple[str, ...]
     link: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A question with its answers."""
+
+    title: str
+    answers: tuple[Finding, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +66,12 @@ class Findings:
     answers: tuple[Finding, ...]
     limits: tuple[str, ...]
     families: tuple[Family, ...]
+
+    @property
+    def topics(self) -> list[Topic]:
+        """The answers by their question."""
+        names = dict.fromkeys(each.topic for each in self.answers)
+        return [Topic(n, tuple(e for e in self.answers if e.topic == n)) for n in names]
 
 
 def find(view: View) -> Findings:
@@ -108,7 +130,7 @@ def _pruning(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
             text += f" At the smallest sparsity, {sparsities[0]:g}, it is {tally(first)}."
     shown = phrases.extremes(last)
     link = stem(shown[0].where["dataset"], "over-sparsity")
-    yield Finding(text, tuple(phrases.evidence(each) for each in shown), link)
+    yield Finding(TOPICS[family.name], text, tuple(map(phrases.evidence, shown)), link)
 
 
 def _pruners(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
@@ -136,7 +158,7 @@ def _pruners(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
             f"{listed(shares)} of {counted(len(chance), 'comparison')}."
         )
     link = stem(*widest.where.values(), "accuracy-over-metrics")
-    yield Finding(text, (phrases.evidence(widest),), link)
+    yield Finding(TOPICS[family.name], text, (phrases.evidence(widest),), link)
 
 
 def _methods(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
@@ -161,7 +183,8 @@ def _methods(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
         shown = max(different, key=lambda each: abs(each.effect.value))
         text = (
             f"By {bare(found[0].metric)}, no uncertainty method is better than all others; "
-            f"{len(different)} of {pairs} differ by more than chance. Farthest apart: {lead(shown)}."
+            f"{len(different)} of {pairs} differ by more than chance. "
+            f"Farthest apart: {lead(shown)}."
         )
     else:
         shown = max(found, key=lambda each: abs(each.effect.value))
@@ -170,7 +193,7 @@ def _methods(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
             f"{phrases.still_open(found)}."
         )
     link = stem(*shown.where.values(), "accuracy-over-metrics")
-    yield Finding(text, (phrases.evidence(shown),), link)
+    yield Finding(TOPICS[family.name], text, (phrases.evidence(shown),), link)
 
 
 def _wins(found: Sequence[Comparison]) -> dict[str, set[tuple[str, ...]]]:
@@ -214,7 +237,7 @@ def _chance(view: View) -> Iterator[Finding]:
         for method, row in by_method.iterrows()
     )
     first = once[list(PARTS)].iloc[0]
-    yield Finding(text, evidence, stem(*first, "ause-over-random"))
+    yield Finding(CHANCE, text, evidence, stem(*first, "ause-over-random"))
 
 
 def _limits(view: View, families: Sequence[Family]) -> Iterator[str]:
@@ -270,16 +293,18 @@ def corrections(families: Sequence[Family]) -> str:
     )
 
 
-def markdown(found: Findings, links: dict[str, str]) -> str:
-    """The findings as a part of a Markdown page; `links` has what each name is shown by."""
-    lines = ["## What this study found", "", found.summary, ""]
-    for each in found.answers:
-        link = f" [Shown here]({links[each.link]})." if each.link in links else ""
-        lines.append(f"- {each.text}{link}")
-        lines += [f"  - {evidence}" for evidence in each.evidence]
+def markdown(found: Findings, links: Mapping[str, str]) -> str:
+    """The findings as a part of a Markdown page; `links` says where what shows them is."""
+    lines = ["## What this study found", "", found.summary]
+    for topic in found.topics:
+        lines += ["", f"### {topic.title}", ""]
+        for each in topic.answers:
+            link = f" [Shown here]({links[each.link]})." if each.link in links else ""
+            lines.append(f"- {each.text}{link}")
+            lines += [f"  - {evidence}" for evidence in each.evidence]
     if found.families:
         lines += ["", corrections(found.families)]
-    lines += ["", "What it cannot say:", "", *(f"- {limit}" for limit in found.limits)]
+    lines += ["", "### What it cannot say", "", *(f"- {limit}" for limit in found.limits)]
     return "\n".join(lines)
 
 
