@@ -5,7 +5,8 @@ an entry. It takes a `View` and yields figures with their names, or tables. Besi
 
 - ``EACH``: what it is made for each of: "study", "dataset" or "network", an architecture on a data
   set;
-- ``ORDER``: a number; smaller ones come first on the page.
+- ``ORDER``: a number; smaller ones come first on the page;
+- ``CAPTION``, of a figure: what it shows and what to look for, in a sentence or two of Markdown.
 """
 
 import importlib
@@ -36,8 +37,8 @@ def entries(folder: ModuleType) -> list[ModuleType]:
     return sorted(found, key=lambda entry: (entry.ORDER, entry.__name__))
 
 
-def made(folder: ModuleType, study: View) -> Iterator[tuple[View, Any]]:
-    """What the entries of a folder make of a study, each with the view that it was made for."""
+def made(folder: ModuleType, study: View) -> Iterator[tuple[ModuleType, View, Any]]:
+    """What the entries of a folder make of a study, each after its entry and the view it is of."""
     found = entries(folder)
     views = {"study": [study], "dataset": study.datasets, "network": study.networks}
     for each, parts in views.items():
@@ -45,4 +46,4 @@ def made(folder: ModuleType, study: View) -> Iterator[tuple[View, Any]]:
             for entry in found:
                 if each == entry.EACH:
                     for item in getattr(entry, folder.FINDS)(view):
-                        yield view, item
+                        yield entry, view, item

@@ -5,28 +5,36 @@
 What is drawn costs seconds, so all of it is drawn anew:
 
     report.md                                all tables and figures on one page
+    report.html                              the same in one file to read in a browser, and to ask
     results.csv                              every number
     comparison.{md,csv}                      beside the paper's, of networks that it has, too
     tables/digits-resnet18-ause.{md,csv,tex}
     figures/digits-over-sparsity.{svg,png}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.cache import files
 from pipeline.errors import PipelineError
-from pipeline.report import figures, results, style, tables
+from pipeline.report import comparisons, figures, findings, results, style, tables
+from pipeline.report.about import About
 from pipeline.report.entries import made
+from pipeline.report.html import Content, Drawn, Section, explorer, render
+from pipeline.report.html.rows import rows
+from pipeline.report.names import display
 from pipeline.report.paper import beside, comparison
 from pipeline.report.results import Scores
 from pipeline.report.table import Table
+from pipeline.report.tables import every_metric
 from pipeline.report.view import METRICS, View
 
-READING = """# Results
+READING = """## How to read it
 
 - *AUSE*, the area under the sparsification error, says how well the uncertainty ranks the images;
   *ECE*, the expected calibration error, how well the confidence matches the accuracy. Both are
@@ -75,21 +83,40 @@ class Page:
         self.folder, self.formats, self.dpi = folder, formats, dpi
         self.parts: list[str] = []
         self.written: list[Path] = []
+        self.sections: dict[str, Section] = {}
 
     def add(self, *parts: str) -> None:
         """Add paragraphs."""
         self.parts += parts
 
-    def figure(self, name: str, figure: Figure) -> None:
-        """Save a figure and show it."""
+    def figure(self, entry: ModuleType, view: View, kind: str, figure: Figure) -> None:
+        """Save a figure and show it, with what to look for."""
+        name = view.stem(kind)
         found = style.save(figure, self.folder / "figures" / name, self.formats, self.dpi)
         self.written += found
-        self.add(f"![{name}](figures/{found[-1].name})")
+        caption = _caption(entry, view)
+        self.add(f"![{name}](figures/{found[-1].name})", *([caption] if caption else []))
+        svg = next((each for each in found if each.suffix == ".svg"), None)
+        self._section(view).figures.append(
+            Drawn(
+                name,
+                f"{view.title}: {kind.replace('-', ' ')}" if view.title else kind,
+                caption,
+                svg.read_text(encoding="utf-8") if svg else style.as_svg(figure),
+                [f"figures/{each.name}" for each in found],
+            )
+        )
 
-    def table(self, table: Table) -> None:
-        """Write a table and show it."""
+    def table(self, view: View, table: Table, *, repeated: bool = False) -> None:
+        """Write a table and show it; one that is `repeated` is shown on the HTML page already."""
         self.written += table.write(self.folder / "tables")
         self.add(f"### {table.name}\n\n{table.markdown()}")
+        if not repeated:
+            self._section(view).tables.append(table)
+
+    def _section(self, view: View) -> Section:
+        title = view.title or "All"
+        return self.sections.setdefault(title, Section(title))
 
     def finish(self, frame: pd.DataFrame) -> list[Path]:
         """Write the page and every number; returns all files, the page first."""
@@ -99,6 +126,20 @@ class Page:
         return [page, numbers, *self.written]
 
 
+def _caption(entry: ModuleType, view: View) -> str:
+    """What a figure's entry says of it, and by which definitions its numbers are."""
+    said = getattr(entry, "CAPTION", "")
+    rows = view.rows
+    if not said or rows.empty:
+        return said
+    once = rows.loc[rows["default"], ["uncertainty", "definition"]].drop_duplicates()
+    named = [
+        f"{display(method, 'uncertainty')}: {display(definition, 'definition')}"
+        for method, definition in once.itertuples(index=False, name=None)
+    ]
+    return f"{said} Definitions of the uncertainty: {'; '.join(named)}."
+
+
 def write(
     scores: Sequence[Scores],
     folder: Path,
@@ -106,7 +147,9 @@ def write(
     formats: Sequence[str] = ("svg", "png"),
     metrics: Sequence[str] = METRICS,
     dpi: int = 150,
+    examples: Sequence[Mapping[str, Any]] = (),
     notes: Sequence[str] = (),
+    about: About | None = None,
 ) -> list[Path]:
     """Write all tables and figures of scored combinations; returns the files.
 
@@ -116,10 +159,13 @@ def write(
         formats: see `Page`.
         metrics: what tables and figures show beside the accuracy.
         dpi: see `Page`.
+        examples: the pruners and sparsities whose curves are drawn; see `panels.examples`.
         notes: what else to know, above the figures.
+        about: the study beside its numbers.
 
     Raises:
-        PipelineError: nothing is scored, a metric was not scored, or a format is not known.
+        PipelineError: nothing is scored, a metric was not scored, a format is not known, or there
+            is no such example.
     """
     frame = results.tidy(scores)
     known = list(frame["metric"].unique())
@@ -129,21 +175,58 @@ def write(
         if metric not in known:
             raise PipelineError(f"unknown metric {metric!r} to draw; known: {', '.join(known)}")
 
-    study = View(frame, scores, metrics, results.read_resamples(scores))
+    about = about or About()
+    resamples = results.read_resamples(scores)
+    study = View(frame, scores, metrics, resamples, examples=examples, trained=about.trained)
     page = Page(folder, formats, dpi)
-    page.add(READING, *notes, *_other_copies(scores), "## Figures")
-    for view, (name, figure) in made(figures, study):
-        page.figure(view.stem(name), figure)
-    _compare(page, study)
+    found = findings.find(study)
+    notes = [*notes, *_other_copies(scores)]
+    page.add("", READING, *notes, "## Figures")
+    for entry, view, (name, figure) in made(figures, study):
+        page.figure(entry, view, name, figure)
+    paper = _compare(page, study)
     page.add("## Tables")
-    for _, table in made(tables, study):
-        page.table(table)
-    return page.finish(frame)
+    for entry, view, table in made(tables, study):
+        page.table(view, table, repeated=entry is every_metric)
+    comparisons_table = None
+    if found.families:
+        comparisons_table = comparisons.table(found.families)
+        page.written += comparisons_table.write(folder / "tables")
+    page.parts[0] = _title(about) + findings.markdown(found, _links(page))
+    content = Content(
+        about=about,
+        found=found,
+        comparisons=comparisons_table,
+        notes=notes,
+        reading=READING,
+        sections=list(page.sections.values()),
+        paper=paper,
+        paper_reading=f"{comparison.READING_CLAIMS}\n\n{comparison.PAIRING}",
+        rows=rows(frame, list(metrics)),
+        explorer=explorer.data(frame, scores),
+    )
+    html = folder / "report.html"
+    files.write_bytes(html, render(content).encode())
+    first, *others = page.finish(frame)
+    return [first, html, *others]
 
 
-def _compare(page: Page, study: View) -> None:
+def _title(about: About) -> str:
+    return f"# {about.name}\n\n" if about.name else "# Study\n\n"
+
+
+def _links(page: Page) -> dict[str, str]:
+    """Where on the disk what a finding names is: figures first, then tables."""
+    found = {path.stem: f"tables/{path.name}" for path in page.written if path.suffix == ".md"}
+    return found | {
+        path.stem: f"figures/{path.name}" for path in page.written if path.parent.name == "figures"
+    }
+
+
+def _compare(page: Page, study: View) -> list[Table]:
     """What the paper says, where it can be held against the study."""
-    if compared := comparison.tables(study.frame, study.resamples):
+    compared = comparison.tables(study.frame, study.resamples)
+    if compared:
         page.add(comparison.report(compared))
     both = beside.beside_published(study.frame)
     if not both.empty:
@@ -151,6 +234,7 @@ def _compare(page: Page, study: View) -> None:
         files.write_bytes(found[0], page.parts[-1].encode())
         results.write_csv(both, found[1])
         page.written += found
+    return compared
 
 
 def _other_copies(scores: Sequence[Scores]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from pipeline.errors import PipelineError
 from pipeline.report.names import UNPRUNED, display
 from pipeline.report.results import Scores
 from pipeline.report.view import View
@@ -24,12 +25,14 @@ def panels(
     width: float,
     height: float,
     gap: float,
+    names: float = 0.0,
 ) -> tuple[Figure, list[list[Axes]]]:
     """A grid of axes of a fixed size in inches, with a title above and a legend on the right.
 
-    Margins are computed instead of fitted, which takes matplotlib several times as long.
+    Margins are computed instead of fitted, which takes matplotlib several times as long; `names`
+    is added on the left and below for long names at the ticks.
     """
-    left, right, top, bottom, gap_x, gap_y = 0.85, 0.2, 0.75, 0.55, 0.6, gap
+    left, right, top, bottom, gap_x, gap_y = 0.85 + names, 0.2, 0.75, 0.55 + names, 0.6, gap
     inner_x = columns * width + (columns - 1) * gap_x
     inner_y = rows * height + (rows - 1) * gap_y
     entries = int((inner_y + top) / 0.2)
@@ -99,7 +102,13 @@ def combination_panels(
 
 
 def examples(view: View) -> list[Scores]:
-    """The unpruned network, then one pruner's sparsest: that of l1, if the study has it."""
+    """The unpruned network, then those that the study names under ``figures: examples:``.
+
+    Without any it is one pruner's sparsest: that of l1, if the study has it.
+
+    Raises:
+        PipelineError: there is no network of such a name and sparsity anywhere in the study.
+    """
     first = [
         each
         for each in view.combinations
@@ -108,10 +117,28 @@ def examples(view: View) -> list[Scores]:
     unpruned = [each for each in first if each.combination.pruner == UNPRUNED]
     pruned = [each for each in first if each.combination.pruner != UNPRUNED]
     pruners = [each.combination.pruner for each in pruned]
+    if view.examples:
+        return unpruned + _named(view, pruned)
     pruner = "l1" if "l1" in pruners else next(iter(pruners), None)
     of_pruner = [each for each in pruned if each.combination.pruner == pruner]
     sparsest = max((each.combination.sparsity for each in of_pruner), default=None)
     return unpruned + [each for each in of_pruner if each.combination.sparsity == sparsest]
+
+
+def _named(view: View, pruned: Sequence[Scores]) -> list[Scores]:
+    wanted = [(each["pruner"], float(each["sparsity"])) for each in view.examples]
+    known = {(each.combination.pruner, each.combination.sparsity) for each in view.scores}
+    for pruner, sparsity in wanted:
+        if (pruner, sparsity) not in known:
+            raise PipelineError(
+                f"figures.examples: no network is pruned by {pruner!r} to sparsity {sparsity:g}"
+            )
+    return [
+        each
+        for name in wanted
+        for each in pruned
+        if (each.combination.pruner, each.combination.sparsity) == name
+    ]
 
 
 def heading(text: str) -> Line2D:

@@ -28,6 +28,8 @@ KEYS = list(AXES)
 SHOWN = [key for key in KEYS if key not in REPEATS]
 # The definition of uncertainty of the paper's numbers: the paper does not say which it is.
 PRINTED = "printed"
+# The definition whose confidence is p[ŷ], the probability of the predicted class.
+PROBABILITY = "msp"
 SIZES = ["samples", "images", "parameters", "macs"]
 COLUMNS = [*KEYS, "definition", "default", "metric", "value", "low", "high", *SIZES]
 
@@ -60,13 +62,16 @@ class Curves:
     """What the figures of one combination draw, by its default definition of uncertainty.
 
     `predicted` and `oracle` are the errors at 0, 2, ..., 100 % of removed images; `reliability` has
-    a row (mean confidence, accuracy, images) for each bin of the confidence.
+    a row (mean confidence, accuracy, images) for each bin of the confidence, `of_probability` the
+    same of p[ŷ]: no rows where that was not scored.
     """
 
     predicted: np.ndarray
     oracle: np.ndarray
     reliability: np.ndarray
+    of_probability: np.ndarray
     metrics: dict[str, float]
+    definition: str
 
 
 # Before the key of a metric: what its resamples are compared with, the images themselves.
@@ -95,7 +100,11 @@ def read_curves(scored: Scores) -> Curves:
         )
         if not (predicted.shape == oracle.shape == (predicted.size,) and reliability.shape[1] == 3):
             raise ValueError("shapes")
-    return Curves(predicted, oracle, reliability, metrics)
+        name = f"{PROBABILITY}/reliability"
+        of_probability = np.empty((0, 3))
+        if name in curves.files:
+            of_probability = curves[name].astype(float, casting="safe").reshape(-1, 3)
+    return Curves(predicted, oracle, reliability, of_probability, metrics, definition)
 
 
 def read_resamples(scores: Iterable[Scores]) -> Resamples:

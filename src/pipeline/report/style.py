@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito, then of Tol's muted set, which colour-blind 
 apart; where there are few, shapes and lines differ as well.
 """
 
+import io
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import cycle
@@ -12,6 +13,7 @@ from typing import Any, ParamSpec
 
 import matplotlib
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from pipeline.errors import PipelineError
@@ -19,14 +21,20 @@ from pipeline.metrics import catalogue
 from pipeline.report.names import UNPRUNED, display
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ORANGE, SKY, GREY = "#E69F00", "#56B4E9", "#8A8A8A"
+ORANGE, SKY, GREY, BLACK = "#E69F00", "#56B4E9", "#8A8A8A", "#000000"
 COLOURS = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY]
 COLOURS += ["#882255", "#999933", "#332288", "#661100", "#44AA99", "#777777"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 DASHES = ["-", "--", ":", "-."]
+# Of correlations: white is none, and both directions differ for colour-blind readers.
+DIVERGING = LinearSegmentedColormap.from_list("correlation", [VERMILLION, "#FFFFFF", BLUE])
 
 SETTINGS: Any = {
-    "font.family": "DejaVu Sans",
+    # The other names are for readers' machines: an SVG's text is drawn where it is read.
+    "font.family": ["DejaVu Sans", "sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    # A name may hold what looks like mathematics.
+    "text.parse_math": False,
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -84,6 +92,19 @@ def save(
         for name, file in zip(formats, paths, strict=True):
             figure.savefig(file, format=name, dpi=dpi, metadata=METADATA[name])
     return paths
+
+
+def as_svg(figure: Figure) -> str:
+    """What `save` would write as SVG."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context(SETTINGS):
+        figure.savefig(buffer, format="svg", metadata=METADATA["svg"])
+    return buffer.getvalue()
+
+
+def repeated(kinds: Sequence[str], count: int) -> list[str]:
+    """The first `count` of some colours or markers, which begin anew where they end."""
+    return [kinds[at % len(kinds)] for at in range(count)]
 
 
 def looks(frame: pd.DataFrame, column: str, kinds: Sequence[str]) -> dict[str, str]:

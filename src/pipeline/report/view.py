@@ -8,10 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
 from pipeline.report import results
+from pipeline.report.about import Trained
 from pipeline.report.names import display
 from pipeline.report.results import Resamples, Scores
 
@@ -31,6 +33,9 @@ class View:
         metrics: what is shown beside the accuracy.
         resamples: of the whole study, by the values of `results.KEYS`.
         part: by column, what the view is restricted to.
+        whole: the study that this is a part of.
+        examples: the pruners and sparsities whose curves are drawn, if the study says which.
+        trained: the whole study's networks whose training may have been recorded.
     """
 
     frame: pd.DataFrame
@@ -39,6 +44,8 @@ class View:
     resamples: Resamples = field(default_factory=dict)
     part: Mapping[str, str] = field(default_factory=dict)
     whole: "View | None" = None
+    examples: Sequence[Mapping[str, Any]] = ()
+    trained: Sequence[Trained] = ()
 
     def of(self, *names: str) -> "View":
         """The part of the study that is one data set, or one data set and architecture."""
@@ -81,6 +88,15 @@ class View:
             each
             for each in self.scores
             if all(getattr(each.combination, key) == name for key, name in self.part.items())
+        ]
+
+    @property
+    def training(self) -> list[Trained]:
+        """The networks of this part whose training may have been recorded."""
+        return [
+            each
+            for each in self.trained
+            if all(getattr(each, key) == name for key, name in self.part.items())
         ]
 
     @property

@@ -20,6 +20,11 @@ from pipeline.report.view import View
 
 EACH = "network"
 ORDER = 10
+CAPTION = (
+    "Each marker is a network; a line joins the sparsities of a pruner, from the unpruned network "
+    "on. Up is more accurate, left is better. Look for pruners whose line stays far up and left, "
+    "and for hollow markers: there the uncertainty ranks the images no better than chance."
+)
 
 
 def figures(view: View) -> Iterator[tuple[str, Figure]]:

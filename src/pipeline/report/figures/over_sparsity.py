@@ -20,6 +20,11 @@ from pipeline.report.view import View
 
 EACH = "dataset"
 ORDER = 10
+CAPTION = (
+    "What each step of sparsity changes. Look for lines that stay level: there pruning costs "
+    "nothing. Where vertical lines, the 95 % intervals, overlap much, the order of the pruners is "
+    "not known. AUSE ÷ random is 1 for a ranking by chance."
+)
 
 # The width, in units of sparsity, over which the pruners' points are set apart so that their
 # intervals can be told apart.

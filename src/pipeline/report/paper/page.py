@@ -34,20 +34,22 @@ def write(folder: Path, formats: Sequence[str] = ("svg", "png"), dpi: int = 150)
     paper = View(published())
     page = Page(folder, formats, dpi)
     page.add(READING, "## Figures")
-    for view, (name, figure) in made(figures, paper):
-        page.figure(view.stem(name), figure)
+    for entry, view, (name, figure) in made(figures, paper):
+        page.figure(entry, view, name, figure)
     page.add(comparison.READING_CLAIMS, comparison.published_claims().markdown(), "## Tables")
-    for table in _tables(paper):
-        page.table(table)
+    for view, table in _tables(paper):
+        page.table(view, table)
     return page.finish(paper.frame)
 
 
-def _tables(paper: View) -> Iterator[Table]:
+def _tables(paper: View) -> Iterator[tuple[View, Table]]:
     """The paper's Tables 1 to 7, and how its AUSE stands to chance."""
-    yield from sizes.tables(paper)
+    for table in sizes.tables(paper):
+        yield paper, table
     # Beside the ECE, the paper prints other accuracies.
     beside_ece = View(published("ece"))
     for view in paper.networks:
-        yield accuracy_and_metric.accuracy_table(view, "ause")
-        yield accuracy_and_metric.accuracy_table(beside_ece.of(*view.part.values()), "ece")
-        yield from ause_over_random.tables(view)
+        yield view, accuracy_and_metric.accuracy_table(view, "ause")
+        yield view, accuracy_and_metric.accuracy_table(beside_ece.of(*view.part.values()), "ece")
+        for table in ause_over_random.tables(view):
+            yield view, table

@@ -1,0 +1,319 @@
+"""What a study found, in sentences that follow from its numbers alone.
+
+    >>> found = find(view)
+    >>> for each in found.answers: print(each.text, each.link)
+
+A sentence says that there is a difference only where that is more than chance: p ≤ .05 after Holm's
+correction over the family of comparisons that it belongs to (see `comparisons`). What is not shown
+is called undecided, not absent.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report import comparisons, phrases
+from pipeline.report.comparisons import METHODS, PRUNERS, PRUNING, Family
+from pipeline.report.measured import TRAININGS, Comparison
+from pipeline.report.names import UNPRUNED, display
+from pipeline.report.phrases import bare, counted, lead, listed, tally, the
+from pipeline.report.ranking import BETTER, UNDECIDED, WORSE, ranking_state
+from pipeline.report.results import wide
+from pipeline.report.view import PARTS, View, stem
+
+TOPICS = {
+    PRUNING: "What does pruning cost?",
+    PRUNERS: "Does it matter which pruner?",
+    METHODS: "Which uncertainty method is best?",
+}
+CHANCE = "Does the uncertainty find the errors?"
+# Of fewer errors the interval of a ranking can be too narrow; `page.READING` says so.
+FEW_ERRORS = 50
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence with its evidence.
+
+    Attributes:
+        topic: the question that it answers.
+        text: what was found.
+        evidence: the differences it rests on, each with its interval, p-value and trainings.
+        link: the name of the figure or table that shows it.
+    """
+
+    topic: str
+    text: str
+    evidence: tuple[str, ...]
+    link: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A question with its answers."""
+
+    title: str
+    answers: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study is, what it found, and what it cannot say."""
+
+    summary: str
+    answers: tuple[Finding, ...]
+    limits: tuple[str, ...]
+    families: tuple[Family, ...]
+
+    @property
+    def topics(self) -> list[Topic]:
+        """The answers by their question."""
+        names = dict.fromkeys(each.topic for each in self.answers)
+        return [Topic(n, tuple(e for e in self.answers if e.topic == n)) for n in names]
+
+
+def find(view: View) -> Findings:
+    """The findings of a whole study."""
+    families = comparisons.compare(view)
+    answers: list[Finding] = []
+    for family in families:
+        say = {PRUNING: _pruning, PRUNERS: _pruners, METHODS: _methods}[family.name]
+        for metric in dict.fromkeys(each.metric for each in family.comparisons):
+            answers += say(family, family.of(metric))
+    chance = list(_chance(view))
+    return Findings(
+        _summary(view), (*answers, *chance), tuple(_limits(view, families)), tuple(families)
+    )
+
+
+def _summary(view: View) -> str:
+    """What the study is made of, in one sentence."""
+    rows = view.rows[view.rows["default"]]
+    networks = rows[list(PARTS)].drop_duplicates()
+    pruners = [name for name in rows["pruner"].unique() if name != UNPRUNED]
+    sparsities = sorted(rows.loc[rows["pruner"] != UNPRUNED, "sparsity"].unique())
+    cells = rows[["dataset", "architecture", "pruner", "sparsity", "uncertainty"]]
+    names = listed(_of_columns(networks))
+    methods = listed([display(name, "uncertainty") for name in rows["uncertainty"].unique()])
+    if pruners:
+        pruned = (
+            f"pruned by {listed([display(name, 'pruner') for name in pruners])} to "
+            f"{'sparsity' if len(sparsities) == 1 else 'sparsities'} "
+            f"{listed([f'{each:g}' for each in sparsities])}"
+        )
+    else:
+        pruned = "not pruned"
+    count = len(cells.drop_duplicates())
+    images = sorted(int(each) for each in rows["images"].unique())
+    shown = f"{images[0]:,}" if len(images) == 1 else f"{images[0]:,} to {images[-1]:,}"
+    return (
+        f"{names}, {pruned}; uncertainty by {methods}. That makes {counted(count, 'combination')}, "
+        f"judged on {shown} test images, from {counted(_trainings(view), 'training')} of each "
+        "network."
+    )
+
+
+def _pruning(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
+    """What pruning to the largest sparsity changes in one metric, and to the smallest."""
+    sparsities = sorted({each.first for each in found})
+    last = [each for each in found if each.first == sparsities[-1]]
+    name = the(last[0].metric)
+    subject = f"After pruning to sparsity {sparsities[-1]:g}, "
+    if len(last) == 1:
+        text = subject + phrases.single(last[0])
+    else:
+        text = subject + f"{name} is {tally(last)}."
+        if len(sparsities) > 1:
+            first = [each for each in found if each.first == sparsities[0]]
+            text += f" At the smallest sparsity, {sparsities[0]:g}, it is {tally(first)}."
+    shown = phrases.extremes(last)
+    link = stem(shown[0].where["dataset"], "over-sparsity")
+    yield Finding(TOPICS[family.name], text, tuple(map(phrases.evidence, shown)), link)
+
+
+def _pruners(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
+    """Whether it matters for one metric which pruner is taken, and whether random is beaten."""
+    name = the(found[0].metric)
+    different = [each for each in found if each.better]
+    widest = max(different or found, key=lambda each: abs(each.effect.value))
+    pairs = counted(len(found), "pair")
+    if different:
+        text = (
+            f"Which pruner is taken matters for {name}: {len(different)} of {pairs} of pruners "
+            f"differ by more than chance. Farthest apart: {lead(widest)}."
+        )
+    else:
+        undecided = phrases.still_open(found)
+        text = f"No difference between pruners is shown in {name}: of {pairs}, {undecided}."
+    chance = [each for each in found if "random" in (each.first, each.second)]
+    if chance and different:
+        # Of a pair, the other pruner counts, whichever side it is on.
+        sides = [each.better * (1 if each.second == "random" else -1) for each in chance]
+        counts = zip(("better", "worse", "undecided"), (1, -1, 0), strict=True)
+        shares = [f"{word} in {sides.count(side)}" for word, side in counts if side in sides]
+        text += (
+            " Against a random choice of channels, the other pruners are "
+            f"{listed(shares)} of {counted(len(chance), 'comparison')}."
+        )
+    link = stem(*widest.where.values(), "accuracy-over-metrics")
+    yield Finding(TOPICS[family.name], text, (phrases.evidence(widest),), link)
+
+
+def _methods(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
+    """Which uncertainty method is best by one metric."""
+    name = the(found[0].metric)
+    different = [each for each in found if each.better]
+    networks = {tuple(each.where.values()) for each in found}
+    wins = _wins(found)
+    pairs = counted(len(found), "pair")
+    if wins:
+        best = max(wins, key=lambda one: len(wins[one]))
+        where = "" if len(networks) == 1 else f" on {len(wins[best])} of {len(networks)} networks"
+        own = [each for each in different
+               if tuple(each.where.values()) in wins[best]
+               and best in (each.first, each.second)]  # fmt: skip
+        shown = min(own, key=lambda each: abs(each.effect.value))
+        text = (
+            f"By {bare(found[0].metric)}, {display(best, 'uncertainty')} is the best uncertainty "
+            f"method{where}. Its smallest lead: {lead(shown)}."
+        )
+    elif different:
+        shown = max(different, key=lambda each: abs(each.effect.value))
+        text = (
+            f"By {bare(found[0].metric)}, no uncertainty method is better than all others; "
+            f"{len(different)} of {pairs} differ by more than chance. "
+            f"Farthest apart: {lead(shown)}."
+        )
+    else:
+        shown = max(found, key=lambda each: abs(each.effect.value))
+        text = (
+            f"No difference between uncertainty methods is shown in {name}: of {pairs}, "
+            f"{phrases.still_open(found)}."
+        )
+    link = stem(*shown.where.values(), "accuracy-over-metrics")
+    yield Finding(TOPICS[family.name], text, (phrases.evidence(shown),), link)
+
+
+def _wins(found: Sequence[Comparison]) -> dict[str, set[tuple[str, ...]]]:
+    """The networks on which a method is better than each other one, by method."""
+    sides: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for each in found:
+        place = tuple(each.where.values())
+        sides.setdefault((each.first, place), []).append(each.better)
+        sides.setdefault((each.second, place), []).append(-each.better)
+    wins: dict[str, set[tuple[str, ...]]] = {}
+    for (method, place), own in sides.items():
+        if all(side == 1 for side in own):
+            wins.setdefault(method, set()).add(place)
+    return wins
+
+
+def _chance(view: View) -> Iterator[Finding]:
+    """How often the uncertainty ranks the images better than chance, by method."""
+    once = wide(view.rows)
+    if "ause_over_random" not in once or once["ause_over_random"].isna().all():
+        return
+    once = once[once["ause_over_random"].notna()]
+    states = [ranking_state(point) for point in once.to_dict("records")]
+    methods = once["uncertainty"].to_numpy()
+    if not set(states) & {BETTER, UNDECIDED}:
+        below = sum(state != WORSE for state in states)
+        text = (
+            f"In {below} of {counted(len(states), 'combination')} the AUSE is below that of a "
+            "random order of the images; without intervals it is not known whether by chance."
+        )
+    else:
+        text = (
+            "The uncertainty ranks the images better than chance, so that it finds errors, in "
+            f"{states.count(BETTER)} of {counted(len(states), 'combination')}; in "
+            f"{states.count(WORSE)} it does not, and {states.count(UNDECIDED)} are undecided."
+        )
+    by_method = pd.crosstab(methods, np.array(states)).reindex(pd.unique(methods))
+    evidence = tuple(
+        f"{display(str(method), 'uncertainty')}: "
+        + ", ".join(f"{count} {state}" for state, count in row.items() if count)
+        for method, row in by_method.iterrows()
+    )
+    first = once[list(PARTS)].iloc[0]
+    yield Finding(CHANCE, text, evidence, stem(*first, "ause-over-random"))
+
+
+def _limits(view: View, families: Sequence[Family]) -> Iterator[str]:
+    """What the numbers cannot say."""
+    trainings = _trainings(view)
+    if trainings == 1:
+        yield (
+            "How far another training would land. Each network was trained once, and every "
+            "interval and p-value here is over test images: a difference is one between these "
+            "trained networks, not yet between methods."
+        )
+    else:
+        yield (
+            f"More of trainings than {trainings} of each network tell: the intervals of "
+            "differences hold both their variance and that of the test images."
+        )
+    untested = sum(len(each.comparisons) - each.tested for each in families)
+    total = sum(len(each.comparisons) for each in families)
+    if untested:
+        yield (
+            f"Whether {untested} of {counted(total, 'comparison')} are more than chance: there are "
+            "no resamples of the images, or too few errors to resample."
+        )
+    rows = view.rows[view.rows["default"] & (view.rows["metric"] == "accuracy")]
+    rows = rows.dropna(subset="value")
+    errors = ((1 - rows["value"]) * rows["images"]).round()
+    few = int((errors < FEW_ERRORS).sum())
+    if few:
+        yield (
+            f"Much about how errors are ranked where there are few: {few} of "
+            f"{counted(len(rows), 'combination')} make fewer than {FEW_ERRORS} errors, the fewest "
+            f"{int(errors.min())}. Their intervals of a ranking can be too narrow."
+        )
+    yield (
+        "That something has no effect. What is called undecided may be a difference that this many "
+        "test images and trainings do not show."
+    )
+    yield "Anything about other networks, data sets, recipes or test images than those named above."
+
+
+def corrections(families: Sequence[Family]) -> str:
+    """How the p-values were corrected, in one paragraph."""
+    named = "; ".join(f"{each.title} ({counted(each.tested, 'test')})" for each in families)
+    return (
+        "How to read it: a *case* is one network with one uncertainty method; where it is pruned, "
+        "its value is the mean over the pruners. Both sides of a difference are judged on the same "
+        "resamples of the test images. *Higher*, *lower*, *better* and *worse* are said of what is "
+        "more than chance, that is, has p ≤ .05 after Holm's correction over its family, and "
+        "*undecided* of all else that was tested. The p-values follow from the standard errors of "
+        f"these differences. The families, in which all metrics of all networks are: {named}. Of "
+        "two ECEs the debiased ones are compared, with the uncertainty of ensembles and MC dropout "
+        "scaled between its 5 % and 95 % quantiles."
+    )
+
+
+def markdown(found: Findings, links: Mapping[str, str]) -> str:
+    """The findings as a part of a Markdown page; `links` says where what shows them is."""
+    lines = ["## What this study found", "", found.summary]
+    for topic in found.topics:
+        lines += ["", f"### {topic.title}", ""]
+        for each in topic.answers:
+            link = f" [Shown here]({links[each.link]})." if each.link in links else ""
+            lines.append(f"- {each.text}{link}")
+            lines += [f"  - {evidence}" for evidence in each.evidence]
+    if found.families:
+        lines += ["", corrections(found.families)]
+    lines += ["", "### What it cannot say", "", *(f"- {limit}" for limit in found.limits)]
+    return "\n".join(lines)
+
+
+def _of_columns(networks: pd.DataFrame) -> list[str]:
+    return [
+        f"{display(architecture, 'architecture')} on {display(dataset, 'dataset')}"
+        for dataset, architecture in networks.itertuples(index=False, name=None)
+    ]
+
+
+def _trainings(view: View) -> int:
+    return int(view.frame[TRAININGS].nunique()) if TRAININGS in view.frame else 1
