@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.cache import specs
 from pipeline.errors import PipelineError
-from pipeline.registry import DATASETS, MODELS, Option, Registry
+from pipeline.registry import DATASETS, MODELS, UNCERTAINTIES, Option, Registry
 from pipeline.study.reading import expanded, number_of
 
 # Keys of an entry that are not options of the code behind it.
@@ -28,6 +28,8 @@ Item = str | Mapping[str, Any]
 # From the path of weights that are not there to the SHA-256 that is known of them.
 Remember = Callable[[str], str]
 
+E = TypeVar("E", bound="Entry")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -43,24 +45,34 @@ class Entry:
     init: tuple[tuple[str, str, str | None], ...] = ()
 
 
-def named(key: str, given: Sequence[Item], registry: Registry) -> tuple[Entry, ...]:
-    """The pruners or the uncertainty methods of a study.
+def uncertainties(given: Sequence[Item]) -> tuple[Entry, ...]:
+    """The uncertainty methods of a study.
 
     Raises:
         PipelineError: a name, an option or a label is wrong.
     """
-    found = []
-    for where, settings, label, options in _read(key, given, registry, ENTRY_KEYS):
-        # The paper's claims go by these names.
+    found = [
+        Entry(settings["name"], label, options)
+        for _, settings, label, options in named("uncertainties", given, UNCERTAINTIES, ENTRY_KEYS)
+    ]
+    return told_apart("uncertainties", found)
+
+
+def named(
+    key: str, given: Sequence[Item], registry: Registry, keys: set[str]
+) -> list[tuple[str, dict[str, Any], str, specs.Options]]:
+    """Where each entry stands, what is given of it, its label and its options.
+
+    The paper's claims go by the names of these entries, so no label may be another one's name.
+
+    Raises:
+        PipelineError: a name, an option or a label is wrong.
+    """
+    found = _read(key, given, registry, keys)
+    for where, settings, label, _ in found:
         if label != settings["name"] and label in registry.names():
             raise PipelineError(f"{where}.label: {label!r} is the name of another {registry.kind}")
-        if {("coupling", "independent"), ("scope", "global")} <= set(options):
-            raise PipelineError(
-                f"{where}: scope: global with coupling: independent leaves summands of unequal "
-                "width; use coupling: group, or scope: layer"
-            )
-        found.append(Entry(settings["name"], label, options))
-    return _told_apart(key, found)
+    return found
 
 
 def architectures(
@@ -76,7 +88,7 @@ def architectures(
     for where, settings, label, options in _read("architectures", given, MODELS, ARCHITECTURE_KEYS):
         init = _init(f"{where}.init", settings.get("init", {}), networks, remember)
         found.append(Entry(settings["name"], label, options, init))
-    return _told_apart("architectures", found)
+    return told_apart("architectures", found)
 
 
 def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
@@ -121,7 +133,11 @@ def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> 
 
 
 def sparsities(given: Sequence[float]) -> tuple[float, ...]:
-    """The fractions of channels to remove, rising, without the 0 that is always there."""
+    """The fractions to remove, rising, without the 0 that is always there.
+
+    Raises:
+        PipelineError: one is given twice.
+    """
     values = [float(value) for value in given]
     _refuse_duplicates("sparsities", values)
     return tuple(sorted(value for value in values if value > 0))
@@ -142,7 +158,7 @@ def _read(
     return found
 
 
-def _told_apart(key: str, found: list[Entry]) -> tuple[Entry, ...]:
+def told_apart(key: str, found: list[E]) -> tuple[E, ...]:
     """The entries, unless two would be the same networks, or one be called unpruned."""
     if "none" in [entry.label for entry in found]:
         raise PipelineError(f"{key}: the label 'none' stands for unpruned networks")

@@ -59,6 +59,7 @@ class Check(Spec):
     dropout: float = 0.0  # of the network for MC dropout, if there is one
     pruners: tuple[tuple[str, Options], ...] = ()
     sparsity: float = 0.0  # the highest
+    sparsities: tuple[float, ...] = ()  # the highest of each pruner, where they differ
 
     @property
     def place(self) -> str:
