@@ -48,12 +48,15 @@ class Group:
         channels: How many output channels each of them has.
         norms: The batch norm that directly follows a convolution, where one does.
         dependants: All layers that change with them, themselves included.
+        blocks: Of how many equal parts of the channels equally many must stay, since a convolution
+            with groups, a group norm or a `chunk` divides them so.
     """
 
     convolutions: tuple[str, ...]
     channels: int
     norms: dict[str, str]
     dependants: tuple[Dependant, ...]
+    blocks: int = 1
 
 
 def find_groups(model: nn.Module, example_input: Tensor, coupling: str = "group") -> list[Group]:

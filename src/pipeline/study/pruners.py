@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.cache.specs import Recipe
+from pipeline.cutting.options import split
 from pipeline.errors import PipelineError
 from pipeline.registry import PRUNERS
 from pipeline.study import recipes
@@ -44,17 +45,17 @@ def pruners(
     found = []
     for where, settings, label, options in named("pruners", given, PRUNERS, KEYS):
         name = settings["name"]
-        if {("coupling", "independent"), ("scope", "global")} <= set(options):
-            raise PipelineError(
-                f"{where}: scope: global with coupling: independent leaves summands of unequal "
-                "width; use coupling: group, or scope: layer"
-            )
         trains = PRUNERS.function(name) == "prune_in_training"
         if trains and "finetune" in settings:
             raise PipelineError(
                 f"{where}.finetune: {name} is not fine-tuned: it prunes while it trains, by the "
                 "recipe `prune:`"
             )
+        if not trains:
+            try:
+                split(name, dict(options))
+            except PipelineError as error:
+                raise PipelineError(f"{where}: {error}") from None
         key = "prune" if trains else PRUNERS.constant(name, "TRAINED_BY", "finetune")
         recipe = recipes.changed(by[key], settings.get("finetune", {}))
         own = _own(where, settings["sparsities"]) if "sparsities" in settings else shared

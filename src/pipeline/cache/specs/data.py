@@ -68,5 +68,7 @@ class Check(Spec):
 
     def units(self) -> list[str]:
         """The stage, the architecture and the pruners."""
-        pruners = dict.fromkeys(PRUNERS.unit(name) for name, _ in self.pruners)
+        pruners = dict.fromkeys(
+            unit for name, options in self.pruners for unit in PRUNERS.units(name, dict(options))
+        )
         return [*super().units(), MODELS.unit(self.architecture), *pruners]
