@@ -98,3 +98,71 @@ def test_only_pruners_have_them(key: str) -> None:
     for own in ({"sparsities": [0.5]}, {"finetune": {"epochs": 1}}):
         with pytest.raises(PipelineError, match=rf"{key}\[0\]: unknown key '{next(iter(own))}'"):
             Study.load(STUDY | {key: [{"name": name} | own]})
+
+
+def options(**given: Any) -> tuple[tuple[str, Any], ...]:
+    return Study.load(STUDY | {"pruners": [{"name": "l1", **given}]}).pruners[0].options
+
+
+def test_options_that_all_criteria_share() -> None:
+    assert options(target="channels", round_to=1, ignored=[], layers={}, max_sparsity=1) == ()
+    given = options(
+        target="macs", round_to=8, ignored=["b", "a", "b"], layers={"c": 0, "a": "2e-1"}
+    )
+    assert given == (
+        ("ignored", ("a", "b")), ("layers", (("a", 0.2), ("c", 0.0))), ("round_to", 8),
+        ("target", "macs"),
+    )  # fmt: skip
+    plan = Plan.load(STUDY | {"pruners": [{"name": "l1", "layers": {"a": 0.2}, "ignored": ["b"]}]})
+    for spec in plan.nodes.values():
+        assert from_json(spec.to_json()).fingerprint == spec.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("pruner", "message"),
+    [
+        ({"name": "l1", "target": "flops"}, "target: 'flops' is not one of channels, macs, param"),
+        ({"name": "l1", "round_to": 0}, "round_to: 0 is not above 0"),
+        ({"name": "l1", "round_to": 8.5}, "round_to: 8.5 is not of type int"),
+        ({"name": "l1", "max_sparsity": 1.5}, "max_sparsity: 1.5 is not at most 1"),
+        ({"name": "l1", "ignored": "conv1"}, "ignored: 'conv1' is not a list of names"),
+        ({"name": "l1", "layers": ["conv1"]}, r"layers: .* does not give a number to each of some"),
+        ({"name": "l1", "layers": {"conv1": "half"}}, "layers.conv1: 'half' is not a number"),
+        ({"name": "l1", "layers": {"conv1": 1}}, r": layers.conv1: 1.0 is not in \[0, 1\)"),
+        ({"name": "lamp"}, "lamp needs scope: global: its scores only compare layers"),
+        ({"name": "scratch", "like": "l1"}, "like needs scope: global; in scope: layer it would"),
+        ({"name": "scratch", "like": "l2"}, "like: unknown pruner 'l2'; known: batchnorm, fpgm"),
+        ({"name": "resrep", "round_to": 8}, "unknown key 'round_to' for resrep"),
+        ({"name": "l1", "coupling": "independent", "scope": "global"},
+         "scope: global with coupling: independent leaves summands of unequal width"),
+    ],
+)  # fmt: skip
+def test_options_that_are_refused(pruner: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=rf"^pruners\[0\].*{message}") as caught:
+        Study.load(STUDY | {"pruners": [pruner]})
+    assert "\n" not in str(caught.value)
+
+
+def test_scratch_is_trained_by_the_recipe_of_the_training() -> None:
+    longer = {"name": "scratch", "label": "scratch-b", "finetune": {"epochs": 4}}
+    study = STUDY | {"pruners": ["l1", "scratch", longer], "sparsities": [0.4]}
+    nodes = Plan.load(study).nodes.values()
+    epochs = sorted(
+        (spec.pruning[0], spec.recipe.epochs) for spec in nodes if isinstance(spec, Finetune)
+    )
+    # Of 3 plain members and the one with dropout.
+    assert epochs == [("l1", 1)] * 4 + [("scratch", 2)] * 4 + [("scratch", 4)] * 4
+
+
+def test_scratch_is_made_by_the_code_of_the_pruner_whose_widths_it_has() -> None:
+    def units(**given: Any) -> set[str]:
+        nodes = Plan.load(STUDY | {"pruners": [{"name": "scratch", **given}]}).nodes.values()
+        checks = {unit for spec in nodes if isinstance(spec, Check) for unit in spec.units()}
+        pruned = {unit for spec in nodes if isinstance(spec, Prune) for unit in spec.units()}
+        assert pruned - {"stages.prune"} <= checks | {"cutting.global_scope"}
+        return pruned
+
+    assert units() == {"stages.prune", "pruning.scratch", "pruning.random"}
+    assert units(like="hrank", scope="global") == {
+        "stages.prune", "pruning.scratch", "pruning.hrank", "cutting.global_scope",
+    }  # fmt: skip

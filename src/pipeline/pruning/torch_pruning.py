@@ -58,7 +58,9 @@ def scores(
                     f"{first_line(error)}"
                 ) from None
             if found is None or found.shape != (group.channels,):
-                raise PipelineError(f"torch_pruning: {importance} gives {layer} no scores")
+                raise PipelineError(
+                    f"torch_pruning: {importance} gives {group.convolutions[0]} no scores"
+                )
             result |= dict.fromkeys(group.convolutions, found.double())
     return result
 
