@@ -21,9 +21,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pipeline.cutting.coupling import Group, find_groups, first_line
+from pipeline.cutting.coupling import Group, find_groups
+from pipeline.cutting.layers import outputs
+from pipeline.cutting.masking import without
 from pipeline.cutting.surgery import cut_channels
+from pipeline.cutting.tracing import first_line
 from pipeline.errors import PipelineError
+from pipeline.models.shared.padding import ChannelPad
 
 Kept = Mapping[str, Sequence[int]]
 
@@ -43,6 +47,9 @@ def check_cut(
 
     Compared are the original without what the cut removes and the smaller network: on random
     images, in evaluation mode in float32 and in training mode in float64, there without dropout.
+
+    Norms over channels, as a layer norm, are taken over the channels that stay: that is a change of
+    function, and what the cut is compared with.
 
     With independent masks a residual sum adds up other channels than before, so that the function
     is another: the same network is then checked with coupled channels, and the cut itself by its
@@ -83,23 +90,43 @@ def check_rows(model: nn.Module, smaller: nn.Module, groups: Sequence[Group], ke
         groups: The groups of convolutions.
         kept: The channels that each of them keeps.
     """
-    gone: dict[tuple[str, int], set[int]] = {}
-    for group in groups:
-        for dependant in group.dependants:
-            places = gone.setdefault((dependant.layer, dependant.dim), set())
-            for channel in set(range(group.channels)).difference(kept[dependant.source]):
-                places.update(dependant.positions[channel])
+    gone = _gone(groups, kept)
     after = smaller.state_dict()
+    modules = dict(model.named_modules())
     for key, tensor in model.state_dict().items():
-        layer = key.rpartition(".")[0]
-        for dim in range(min(2, tensor.ndim)):
-            if places := gone.get((layer, dim), set()):
-                rows = [row for row in range(tensor.shape[dim]) if row not in places]
-                tensor = tensor.index_select(dim, torch.tensor(rows, device=tensor.device))
+        layer, _, name = key.rpartition(".")
+        owner = key if (key, 0) in gone or (key, 1) in gone else layer
+        sides = [set(gone.get((owner, dim), ())) for dim in (0, 1)]
+        expected = _rows(modules[layer], name, tensor, *sides)
         same = key in after and tensor.dtype == after[key].dtype
-        if not (same and torch.equal(tensor, after[key])):
+        if not (same and torch.equal(expected, after[key])):
             raise PipelineError(f"{key} is not made of the rows that the cut keeps")
     _expect_widths(smaller, kept)
+
+
+def _rows(layer: nn.Module, name: str, tensor: Tensor, out: set[int], into: set[int]) -> Tensor:
+    """The rows of a tensor that stay without some outputs and inputs of its layer."""
+    if isinstance(layer, ChannelPad):
+        left = [each for each in range(layer.channels) if each not in into]
+        shown = [each for at, each in enumerate(tensor.tolist()) if at not in out]
+        return torch.tensor([left.index(e) if e in left else -1 for e in shown]).to(tensor)
+    if name == "weight" and getattr(layer, "transposed", False):
+        return _rows(nn.Module(), name, tensor.transpose(0, 1), out, into).transpose(0, 1)
+    groups = getattr(layer, "groups", 1) if name == "weight" and into else 1
+    if groups > 1:
+        width, rows = tensor.shape[1], len(tensor) // groups
+        return torch.stack(
+            [
+                tensor[row, [i for i in range(width) if row // rows * width + i not in into]]
+                for row in range(len(tensor))
+                if row not in out
+            ]
+        )
+    for dim, places in enumerate((out, into)):
+        if places and tensor.ndim > dim and tensor.shape[dim] > max(places):
+            stays = [row for row in range(tensor.shape[dim]) if row not in places]
+            tensor = tensor.index_select(dim, torch.tensor(stays, device=tensor.device))
+    return tensor
 
 
 def with_other_parameters(model: nn.Module, images: Tensor) -> nn.Module:
@@ -135,11 +162,11 @@ def _fault(drawn: nn.Module, groups: Sequence[Group], kept: Kept, images: Tensor
     gone = _gone(groups, kept)
     smaller = cut_channels(drawn, groups, kept)
     _expect_widths(smaller, kept)
-    fault = _difference(_without(drawn, gone, {1}), smaller, images)
+    fault = _difference(without(drawn, smaller, gone), smaller, images)
     if fault is None or not fault.startswith("the smaller network computes"):
         return fault
     # A sum over channels, as of a gate, leaves out nothing: what it adds up must be zero.
-    zero = _difference(_without(drawn, gone, {0, 1}), smaller, images)
+    zero = _difference(without(drawn, smaller, gone, givers=True), smaller, images)
     return None if zero is None else fault
 
 
@@ -178,18 +205,6 @@ def _gone(groups: Sequence[Group], kept: Kept) -> dict[tuple[str, int], list[int
     return gone
 
 
-def _without(
-    drawn: nn.Module, gone: Mapping[tuple[str, int], list[int]], dims: set[int]
-) -> nn.Module:
-    """A copy with zeros where layers take in (dimension 1) or give (0) what is gone."""
-    original = copy.deepcopy(drawn)
-    for (layer, dim), places in gone.items():
-        for parameter in original.get_submodule(layer).parameters(recurse=False):
-            if dim in dims and parameter.ndim > dim:
-                parameter.index_fill_(dim, torch.tensor(places, dtype=torch.int64), 0)
-    return original
-
-
 def _expect_to_run(drawn: nn.Module, groups: Sequence[Group], kept: Kept, images: Tensor) -> None:
     """Raise PipelineError unless a cut gives outputs of the same shapes, in both modes."""
     smaller = cut_channels(drawn, groups, kept)
@@ -210,8 +225,8 @@ def _expect_to_run(drawn: nn.Module, groups: Sequence[Group], kept: Kept, images
 def _expect_widths(smaller: nn.Module, kept: Kept) -> None:
     for name, channels in kept.items():
         layer = smaller.get_submodule(name)
-        if not (layer.out_channels == len(layer.weight) == len(channels)):  # type: ignore[arg-type]
-            raise PipelineError(f"{name} has {layer.out_channels} channels, not {len(channels)}")
+        if not (outputs(layer) == len(layer.weight) == len(channels)):  # type: ignore[arg-type]
+            raise PipelineError(f"{name} has {outputs(layer)} channels, not {len(channels)}")
 
 
 def _run(model: nn.Module, images: Tensor) -> list[Tensor]:

@@ -2,21 +2,21 @@
 
 Channels that meet in a residual sum are removed together: their convolutions form a group. What
 hangs on a group (batch norms, depthwise convolutions, the inputs of the next layers) is found by
-tracing the network with Torch-Pruning's dependency graph, so any CNN will do.
+following each channel through the network (`pipeline.cutting.tracing`), so any CNN will do.
+
+A linear layer that runs at every pixel of a map counts among the convolutions: it is a 1×1
+convolution by another name, as in ConvNeXt.
 """
 
-import copy
-import traceback
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-import torch_pruning as tp
 from torch import Tensor, nn
-from torch_pruning.dependency.node import Node
 
-from pipeline.cutting.refusals import has_tensors, refuse_shared_and_derived
+from pipeline.cutting.layers import OUT, blocks, is_pruned
+from pipeline.cutting.refusals import refuse_attention, refuse_shared_and_derived
+from pipeline.cutting.tracing import Trace
 from pipeline.errors import PipelineError
 
 COUPLINGS = ("group", "independent")
@@ -27,8 +27,8 @@ class Dependant:
     """A layer with a dimension that follows the output channels of a convolution.
 
     Attributes:
-        layer: Its name.
-        dim: The dimension of its tensors: 0 for outputs, 1 for inputs.
+        layer: Its name; or that of a parameter outside the layers.
+        dim: 0 for the layer's outputs, 1 for its inputs; for a parameter, the dimension.
         source: The convolution whose channels it follows; for a convolution's outputs, itself.
         positions: For each channel of the source, the indices along `dim` that stand for it.
     """
@@ -62,12 +62,12 @@ class Group:
 def find_groups(model: nn.Module, example_input: Tensor, coupling: str = "group") -> list[Group]:
     """The groups of a network, in the order in which they run.
 
-    Convolutions that give the network's output are in none, nor are depthwise ones, which have
-    no choice but to follow.
+    Convolutions that give the network's output are in none, nor are depthwise and transposed ones,
+    which have no choice but to follow.
 
     Args:
-        model: Any CNN that Torch-Pruning can trace; left as it is.
-        example_input: Images [B, 3, H, W].
+        model: Any CNN; left as it is.
+        example_input: Images [B, 3, H, W]; the first of them is enough.
         coupling: ``group``, or ``independent``: each convolution is a group of its own. What takes
             in a residual sum then keeps the channels of the convolution that ran last before it,
             and the positions of the summands add up pairwise.
@@ -78,114 +78,106 @@ def find_groups(model: nn.Module, example_input: Tensor, coupling: str = "group"
     """
     if coupling not in COUPLINGS:
         raise PipelineError(f"unknown coupling {coupling!r}; known: {', '.join(COUPLINGS)}")
+    refuse_attention(model)
     refuse_shared_and_derived(model)
-    trace = _Trace(model, example_input)
+    trace = Trace(model, example_input[:1])
     found: list[Group] = []
     seen: set[str] = set()
-    for name, module in trace.layers.items():
-        if isinstance(module, nn.Conv2d) and not _is_depthwise(module) and name not in seen:
-            if module.groups > 1:
-                raise PipelineError(f"{name}: cannot prune a convolution with groups")
-            group, is_output = _group_of(module, trace)
-            seen.update(group.convolutions)
-            if not is_output:
-                found.append(group)
+    roots = [n for n, layer in trace.layers.items() if is_pruned(layer, n in trace.maps)]
+    for name in roots:
+        if name not in seen:
+            numbers, members = _members(name, roots, trace)
+            seen.update(members)
+            if trace.outputs.isdisjoint(numbers):
+                found.append(_group(members, numbers, trace))
     return found if coupling == "group" else [part for group in found for part in _split(group)]
 
 
-class _Trace:
-    """A forward pass of a copy of a network.
-
-    Attributes:
-        layers: Modules by name, in the order in which they ran.
-        graph: What depends on what.
-    """
-
-    def __init__(self, model: nn.Module, example_input: Tensor) -> None:
-        # Tracing needs gradients and leaves the network in evaluation mode.
-        model = copy.deepcopy(model).requires_grad_(True)
-        names = {module: name for name, module in model.named_modules()}
-        self.layers: dict[str, nn.Module] = {}
-
-        def note(module: nn.Module, *_: object) -> None:
-            self.layers.setdefault(names[module], module)
-
-        for module in names:
-            module.register_forward_hook(note)
-        example_input = example_input.to(next(model.parameters()).device)
-        self.graph = tp.DependencyGraph()
-        try:
-            with torch.enable_grad():
-                self.graph.build_dependency(model, (example_input,), verbose=False)
-        except Exception as error:  # a network of one's own may raise anything
-            where = _layer_before(error, names) or type(model).__name__
-            raise PipelineError(
-                f"{where}: which channels belong together cannot be traced: {first_line(error)}"
-            ) from None
-        self.parameters = {parameter: name for name, parameter in model.named_parameters()}
-        self.name_of = {module: name for name, module in self.layers.items()}
-        self.time_of = {name: time for time, name in enumerate(self.layers)}
+def _members(root: str, roots: Sequence[str], trace: Trace) -> tuple[list[int], list[str]]:
+    """The numbers of a convolution's channels, and the convolutions that have the same ones."""
+    numbers = trace.places[root, OUT].tolist()
+    own = set(numbers)
+    members = [name for name in roots if own.intersection(trace.places[name, OUT].tolist())]
+    if len(own) < len(numbers):
+        raise PipelineError(f"the channels of {root} are not coupled one to one: some are tied")
+    for name in members:
+        if trace.places[name, OUT].tolist() != numbers:
+            raise PipelineError(f"the channels of {root} and {name} are not coupled one to one")
+    return numbers, members
 
 
-def _group_of(root: nn.Conv2d, trace: _Trace) -> tuple[Group, bool]:
-    """A convolution's group, and whether its channels are the network's output."""
-    channels = root.out_channels
-    try:
-        items = trace.graph.get_pruning_group(root, tp.prune_conv_out_channels, range(channels))
-    except Exception as error:  # of an operation that the graph does not know
-        raise PipelineError(
-            f"{trace.name_of[root]}: what depends on its channels cannot be traced: "
-            f"{first_line(error)}"
-        ) from None
-    changes = []
-    for item in items:
-        target = item.dep.target.module
-        if isinstance(target, nn.Parameter):
-            raise PipelineError(
-                f"{trace.parameters[target]}: a parameter outside a layer cannot be cut with the "
-                f"channels of {trace.name_of[root]}"
-            )
-        if (name := trace.name_of.get(target)) is not None and _is_cut(target, name):
-            dim = 0 if trace.graph.is_out_channel_pruning_fn(item.dep.handler) else 1
-            positions: list[list[int]] = [[] for _ in range(channels)]
-            for channel, position in zip(item.root_idxs, item.idxs, strict=True):
-                positions[channel].append(position)
-            if isinstance(target, nn.Conv2d) and target.groups > 1 and not _is_depthwise(target):
-                raise PipelineError(f"{name}: cannot prune a convolution with groups")
-            if max(item.idxs) >= _size(target, dim):
-                raise PipelineError(
-                    f"{name}: which of its channels are those of {trace.name_of[root]} cannot be "
-                    "traced"
-                )
-            changes.append((name, dim, tuple(map(tuple, positions))))
+def _group(members: Sequence[str], numbers: Sequence[int], trace: Trace) -> Group:
+    for where, lost in trace.lost:
+        if not lost.isdisjoint(numbers):
+            raise PipelineError(f"{where}: the channels of {members[0]} cannot be followed there")
+    channel_of = {number: channel for channel, number in enumerate(numbers)}
+    time_of = {name: time for time, name in enumerate(trace.layers)}
 
-    members = []
-    one_to_one = tuple((channel,) for channel in range(channels))
-    for name, dim, places in changes:
-        layer = trace.layers[name]
-        if dim == 0 and isinstance(layer, nn.Conv2d) and not _is_depthwise(layer):
-            members.append(name)
-            if layer.out_channels != channels or places != one_to_one:
-                both = f"{trace.name_of[root]} and {name}"
-                raise PipelineError(f"the channels of {both} are not coupled one to one")
-    members.sort(key=trace.time_of.__getitem__)
+    def time(name: str) -> int:
+        return time_of.get(name, time_of.get(name.rpartition(".")[0], len(time_of)))
 
     def source(name: str, dim: int) -> str:
-        if dim == 0 and name in members:
+        if dim == OUT and name in members:
             return name
-        before = [m for m in members if trace.time_of[m] < trace.time_of[name]]
+        before = [member for member in members if time(member) < time(name)]
         return before[-1] if before else members[0]
 
-    norms = {}
-    for name in members:
-        followers = [node.module for node in trace.graph.module2node[trace.layers[name]].outputs]
-        if len(followers) == 1 and isinstance(followers[0], nn.BatchNorm2d):
-            norms[name] = trace.name_of[followers[0]]
-    dependants = tuple(
-        Dependant(name, dim, source(name, dim), places) for name, dim, places in changes
+    dependants = []
+    for (name, dim), places in trace.places.items():
+        if positions := _positions(places, channel_of):
+            dependants.append(Dependant(name, dim, source(name, dim), positions))
+    dependants.sort(key=lambda each: (time(each.layer), each.dim))
+    return Group(
+        tuple(members),
+        len(numbers),
+        {name: trace.norms[name] for name in members if name in trace.norms},
+        tuple(dependants),
+        _blocks(members[0], dependants, channel_of, trace),
     )
-    is_output = any(item.dep.target.type == tp.ops.OPTYPE.OUTPUT for item in items)
-    return Group(tuple(members), channels, norms, dependants), is_output
+
+
+def _positions(places: Tensor, channel_of: Mapping[int, int]) -> tuple[tuple[int, ...], ...]:
+    """For each channel of a group, where it is among the places of a layer; empty if nowhere."""
+    positions: list[list[int]] = [[] for _ in channel_of]
+    for position, number in enumerate(places.tolist()):
+        if number in channel_of:
+            positions[channel_of[number]].append(position)
+    return tuple(map(tuple, positions)) if any(positions) else ()
+
+
+def _blocks(
+    root: str, dependants: Sequence[Dependant], channel_of: Mapping[int, int], trace: Trace
+) -> int:
+    """Of how many equal parts of a group's channels equally many must stay."""
+    channels = len(channel_of)
+    one_by_one = tuple((channel,) for channel in range(channels))
+    demands = [
+        (each.layer, each.positions, len(trace.places[each.layer, each.dim]), parts)
+        for each in dependants
+        if each.layer in trace.layers and (parts := blocks(trace.layers[each.layer])) > 1
+    ]
+    demands += [
+        (name, positions, len(places), parts)
+        for name, places, parts in trace.parts
+        if (positions := _positions(places, channel_of))
+    ]
+    for name, positions, width, parts in demands:
+        if positions != one_by_one or width != channels:
+            raise PipelineError(
+                f"{name}: divides its channels into {parts} parts, and those of {root} are not "
+                "all of them"
+            )
+        if parts == channels:
+            raise PipelineError(
+                f"{name}: has one channel in each of its {parts} parts, so that none of {root} "
+                "can be cut"
+            )
+    found = math.lcm(1, *(parts for _, _, _, parts in demands))
+    if channels % found:
+        raise PipelineError(
+            f"{root}: its {channels} channels cannot stay equal in parts of {found}"
+        )
+    return found
 
 
 def _split(group: Group) -> list[Group]:
@@ -195,42 +187,7 @@ def _split(group: Group) -> list[Group]:
             group.channels,
             {name: group.norms[name]} if name in group.norms else {},
             tuple(dependant for dependant in group.dependants if dependant.source == name),
+            group.blocks,
         )
         for name in group.convolutions
     ]
-
-
-def _layer_before(error: BaseException, names: Mapping[nn.Module, str]) -> str | None:
-    """The layer whose output an operation takes in that the dependency graph stumbled over."""
-    nodes: list[Any] = []
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        nodes = [v for v in frame.f_locals.values() if isinstance(v, Node)] or nodes
-    while nodes:
-        if (module := nodes[0].module) in names:
-            return names[module]
-        nodes = nodes[0].inputs
-    return None
-
-
-def _is_cut(layer: nn.Module, name: str) -> bool:
-    """Whether a layer has anything to cut; PipelineError if it has, and cannot be."""
-    if isinstance(layer, nn.PReLU) and layer.num_parameters == 1:
-        return False
-    if has_tensors(layer) and not isinstance(layer, nn.Conv2d | nn.BatchNorm2d | nn.Linear):
-        raise PipelineError(f"{name}: layers of the type {type(layer).__name__} cannot be cut")
-    return has_tensors(layer)
-
-
-def _size(layer: nn.Module, dim: int) -> int:
-    if isinstance(layer, nn.BatchNorm2d):
-        return layer.num_features
-    return int(layer.weight.shape[dim])  # type: ignore[index]
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _is_depthwise(layer: nn.Conv2d) -> bool:
-    return layer.groups == layer.out_channels > 1

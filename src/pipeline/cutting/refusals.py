@@ -5,6 +5,13 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from pipeline.errors import PipelineError
 
+# Attention as torchvision and timm call it.
+ATTENTION = {
+    "Attention", "MultiHeadAttention", "PartitionAttentionLayer",
+    "RelativePositionalMultiHeadAttention", "ShiftedWindowAttention", "ShiftedWindowAttentionV2",
+    "WindowAttention",
+}  # fmt: skip
+
 
 def refuse_shared_and_derived(model: nn.Module) -> None:
     """Raise PipelineError where cutting one layer would change another, or change nothing.
@@ -29,6 +36,14 @@ def refuse_shared_and_derived(model: nn.Module) -> None:
         first = owners.setdefault(id(parameter), name)
         if first != name:
             raise PipelineError(f"{first} and {name} are tied: a cut would part them")
+
+
+def refuse_attention(model: nn.Module) -> None:
+    """Raise PipelineError where attention mixes positions: transformers have no such channels."""
+    for name, module in model.named_modules():
+        kind = type(module).__name__
+        if isinstance(module, nn.MultiheadAttention) or kind in ATTENTION:
+            raise PipelineError(f"{name}: {kind}: transformers cannot be pruned by channels")
 
 
 def refuse_not_finite(model: nn.Module) -> None:

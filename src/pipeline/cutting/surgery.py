@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
+from pipeline.cutting.layers import OUT, cut, inputs, outputs
 from pipeline.models import Description, load_resized
 
 
@@ -23,13 +24,15 @@ def cut_channels(
     """
     smaller = copy.deepcopy(model)
     state = smaller.state_dict()
-    stays = _positions_that_stay(state, groups, kept)
-    for key, tensor in state.items():
-        layer = key.rpartition(".")[0]
-        for dim in range(min(2, tensor.ndim)):
-            if (layer, dim) in stays:
-                index = stays[layer, dim].nonzero().flatten().to(tensor.device)
-                state[key] = state[key].index_select(dim, index)
+    layers = dict(model.named_modules())
+    for name, sides in _channels_that_stay(model, groups, kept).items():
+        if name in layers:
+            for key in layers[name].state_dict():
+                state[f"{name}.{key}"] = cut(layers[name], key, state[f"{name}.{key}"], sides)
+        else:  # a parameter outside the layers
+            for dim, mask in sides.items():
+                index = mask.nonzero().flatten().to(state[name].device)
+                state[name] = state[name].index_select(dim, index)
     load_resized(smaller, state)
     description = getattr(model, "description", None)
     if isinstance(description, Description):
@@ -38,25 +41,24 @@ def cut_channels(
     return smaller
 
 
-def _positions_that_stay(
-    state: Mapping[str, Tensor], groups: Sequence[Group], kept: Mapping[str, Sequence[int]]
-) -> dict[tuple[str, int], Tensor]:
-    """For each layer and dimension that changes, bool: which indices stay."""
-    stays: dict[tuple[str, int], Tensor] = {}
+def _channels_that_stay(
+    model: nn.Module, groups: Sequence[Group], kept: Mapping[str, Sequence[int]]
+) -> dict[str, dict[int, Tensor]]:
+    """For each layer and side that changes, bool: which channels stay."""
+    layers = dict(model.named_modules())
+    stays: dict[str, dict[int, Tensor]] = {}
     for group in groups:
-        for dependant in group.dependants:
-            # Batch norms may have statistics and no weights.
-            tensors = (
-                state.get(f"{dependant.layer}.{name}") for name in ("weight", "running_mean")
+        for each in group.dependants:
+            gone = set(range(group.channels)).difference(kept[each.source])
+            layer = layers.get(each.layer)
+            if layer is None:
+                width = model.get_parameter(each.layer).shape[each.dim]
+            else:
+                width = outputs(layer) if each.dim == OUT else inputs(layer)
+            mask = stays.setdefault(each.layer, {}).setdefault(
+                each.dim, torch.ones(width, dtype=torch.bool)
             )
-            tensor = next((each for each in tensors if each is not None), None)
-            if tensor is None:  # it has nothing to cut
-                continue
-            place = dependant.layer, dependant.dim
-            size = tensor.shape[dependant.dim]
-            mask = stays.setdefault(place, torch.ones(size, dtype=torch.bool))
-            for channel in set(range(group.channels)) - set(kept[dependant.source]):
-                mask[list(dependant.positions[channel])] = False
+            mask[[place for channel in gone for place in each.positions[channel]]] = False
     return stays
 
 

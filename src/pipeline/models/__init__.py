@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 from torch_pruning.utils import count_ops_and_params
 
 from pipeline.errors import PipelineError
@@ -176,15 +178,30 @@ def _tell_shape(module: nn.Module, name: str) -> None:
     """Make a layer's attributes agree with its tensors."""
     match module:
         case nn.Conv2d():
-            depthwise = module.groups == module.in_channels > 1
-            module.out_channels, inputs = module.weight.shape[:2]
-            if depthwise:
-                module.groups = module.out_channels
-            module.in_channels = inputs * module.groups
-        case nn.BatchNorm2d():
-            tensor = module.running_mean if module.weight is None else module.weight
-            module.num_features = len(tensor)
+            _tell_groups(module)
+            module.out_channels = len(module.weight)
+            module.in_channels = module.weight.shape[1] * module.groups
+        case nn.ConvTranspose2d():
+            _tell_groups(module)
+            module.in_channels = len(module.weight)
+            module.out_channels = module.weight.shape[1] * module.groups
         case nn.Linear():
             module.out_features, module.in_features = module.weight.shape
-        case _:
+        case _BatchNorm() | _InstanceNorm():
+            tensor = module.running_mean if module.weight is None else module.weight
+            module.num_features = len(tensor)
+        case nn.GroupNorm():
+            module.num_channels = len(module.weight)
+        case nn.LayerNorm():
+            module.normalized_shape = tuple(module.weight.shape)
+        case nn.PReLU():
+            module.num_parameters = len(module.weight)
+        case _ if type(module).__module__.startswith("torch."):
             raise PipelineError(f"{name}: cannot change the shape of a {type(module).__name__}")
+
+
+def _tell_groups(module: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Where each group has one input, the number of groups follows the weights."""
+    if module.groups == module.in_channels > 1:
+        each = module.out_channels // module.groups
+        module.groups = len(module.weight) // (1 if module.transposed else each)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.check import with_other_parameters
-from pipeline.cutting.coupling import Group, first_line
+from pipeline.cutting.coupling import Group
+from pipeline.cutting.tracing import first_line
 from pipeline.errors import PipelineError
 from pipeline.pruning.resrep.compactors import Compactors, Rows, cut_folded, fold, insert
 

@@ -1,0 +1,336 @@
+"""Where each channel of a network goes: one pass in which every element carries a label.
+
+A label stands for a place: an input or an output channel of a layer, or an element of a parameter
+outside the layers. What moves elements about, such as a view, a slice or a concatenation, is done
+to the labels, too; where an operation takes in several tensors, the places that meet belong
+together:
+
+    trace = Trace(model, images)
+    trace.places["layer1.0.conv2", OUT]     # int64 [C]: what goes together shares a number
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from pipeline.cutting.layers import IN, OUT, is_followed, is_layer, outputs, takes_in_last
+from pipeline.errors import PipelineError
+
+# What moves elements about without changing them: done to the labels as it is.
+MOVES = {
+    "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "cat", "channel_shuffle", "clone",
+    "detach", "expand", "flip", "index", "index_select", "lift_fresh", "native_channel_shuffle",
+    "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select", "slice", "split",
+    "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unsqueeze", "view",
+}  # fmt: skip
+# What sums over a dimension that its inputs share.
+PRODUCTS = {"addmm", "baddbmm", "bmm", "convolution", "dot", "mm", "mv"}
+# Where the dimensions stand among the arguments of what reduces them, if not second.
+REDUCED = {"linalg_vector_norm": 2, "norm": 2}
+NOTHING = -1  # the label of what belongs to no channel
+
+
+class Trace:
+    """A forward pass of a copy of a network, in evaluation mode.
+
+    Attributes:
+        layers: The modules that ran, by name, in their order.
+        places: For the inputs and the outputs of each layer, and for the axes of parameters outside
+            the layers, which group of places each index belongs to: int64 [C].
+        norms: The batch norm that alone takes in what a layer gives.
+        maps: The layers that run at every pixel of a map.
+        outputs: The numbers of the groups of places that the network's outputs show.
+        parts: What is split into equal parts: a name, the groups of places and how many parts.
+        lost: The groups of places that an operation takes in which nothing is known of, and its
+            name.
+    """
+
+    def __init__(self, model: nn.Module, example_input: Tensor) -> None:
+        model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+        names = {module: name for name, module in model.named_modules()}
+        self.layers: dict[str, nn.Module] = {}
+        self.maps: set[str] = set()
+        labels = _Labels(model, names)
+        with labels.following(self.layers, self.maps):
+            try:
+                output = model(example_input.cpu().float())
+            except Exception as error:  # a network of one's own may raise anything
+                where = labels.inside[-1] if labels.inside else type(model).__name__
+                raise PipelineError(
+                    f"{where or type(model).__name__}: which channels belong together cannot be "
+                    f"traced: {first_line(error)}"
+                ) from None
+        shown = [labels.of(each) for each in _tensors_in(output)]
+        group = labels.groups()
+        self.places = {place: group[own] for place, own in labels.places().items()}
+        self.norms = labels.norms()
+        self.outputs = set(group[_known(shown)].tolist())
+        self.parts = [(n, _numbered(group, own), parts) for n, own, parts in labels.parts]
+        self.lost = [(name, set(group[_known([own])].tolist())) for name, own in labels.lost]
+
+
+class _Labels(TorchDispatchMode):
+    """The labels of all tensors of a pass, and which of them were seen to go together."""
+
+    def __init__(self, model: nn.Module, names: dict[nn.Module, str]) -> None:
+        super().__init__()
+        self.names = names
+        self.number = 0
+        self.known: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self.pairs: list[Tensor] = []
+        self.sides: dict[tuple[str, int], Tensor] = {}
+        self.parts: list[tuple[str, Tensor, int]] = []
+        self.lost: list[tuple[str, Tensor]] = []
+        self.users: dict[int, list[str]] = {}
+        self.makers: dict[str, Tensor] = {}
+        self.inside: list[str] = []
+        self.leaf: nn.Module | None = None
+        owned = {id(p) for m in names if is_layer(m) for p in m.parameters()}
+        self.loose: dict[str, Tensor] = {}
+        for name, parameter in model.named_parameters():
+            if id(parameter) not in owned:
+                self.loose[name] = self._new(parameter.numel()).view(parameter.shape)
+                self._set(parameter, self.loose[name])
+
+    @contextmanager
+    def following(self, layers: dict[str, nn.Module], maps: set[str]) -> Iterator[None]:
+        """Within this context, a forward pass is followed."""
+        handles = []
+
+        def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            self.inside.append(self.names[module])
+            if self.leaf is None and is_layer(module):
+                self.leaf = module
+
+        def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            name = self.inside.pop()
+            layers.setdefault(name, module)
+            if self.leaf is module:
+                self.leaf = None
+                (taken,) = [each for each in inputs if isinstance(each, Tensor)][:1]
+                if output.ndim == 4:
+                    maps.add(name)
+                self._layer(name, module, taken, output)
+
+        for module in self.names:
+            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_hook(after))
+        with torch.no_grad(), self:
+            yield
+        for handle in handles:
+            handle.remove()
+
+    def of(self, tensor: Tensor) -> Tensor | None:
+        """A tensor's labels; None if it has none."""
+        return self.known.get(id(tensor), (tensor, None))[1]
+
+    def places(self) -> dict[tuple[str, int], Tensor]:
+        """The labels of all places of layers, and of the axes of parameters outside them."""
+        loose = {}
+        for name, own in self.loose.items():
+            long = [axis for axis in range(own.ndim) if own.shape[axis] > 1]
+            if len(long) == 1:
+                loose[name, long[0]] = own.flatten()
+        return self.sides | loose
+
+    def norms(self) -> dict[str, str]:
+        """The only user of what a layer gives, where that is a layer."""
+        users = {name: self.users.get(id(given), []) for name, given in self.makers.items()}
+        return {name: used[0] for name, used in users.items() if len(used) == 1 and used[0]}
+
+    def groups(self) -> Tensor:
+        """For each label the smallest one that it goes together with."""
+        group = torch.arange(self.number)
+        if not self.pairs:
+            return group
+        left, right = torch.unique(torch.cat(self.pairs, 1), dim=1)
+        while True:
+            least = torch.minimum(group[left], group[right])
+            if torch.equal(least, group[left]) and torch.equal(least, group[right]):
+                return group
+            for side in (left, right):
+                group.scatter_reduce_(0, group[side].clone(), least, "amin")
+                group.scatter_reduce_(0, side, least, "amin")
+            group = group[group]
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        if self.leaf is None:
+            name = func._schema.name.removeprefix("aten::")
+            given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+            for tensor in given:
+                self._use(tensor, "")
+            if any(self.of(tensor) is not None for tensor in given):
+                self._operation(name, func, args, kwargs or {}, result)
+        return result
+
+    def _operation(
+        self, name: str, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any
+    ) -> None:
+        if name in MOVES:
+            moved = self._moved(func, args, kwargs)
+            made = [each for each in tree_leaves(result) if isinstance(each, Tensor)]
+            for tensor, own in zip(made, tree_leaves(moved), strict=True):
+                self._set(tensor, own)
+            if name.startswith("split") and len({each.shape for each in made}) == 1:
+                self._note_parts(args[0], len(made))
+            return
+        given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        labelled = [own for own in map(self.of, given) if own is not None]
+        tensor = next((each for each in tree_leaves(result) if isinstance(each, Tensor)), None)
+        if tensor is not None:  # what norms and pools give beside it is not looked at
+            own = self._combined(name, given, args, tensor)
+            if own is None:
+                self.lost += [(f"{self._where()} ({name})", each) for each in labelled]
+            self._set(tensor, own)
+
+    def _combined(
+        self, name: str, given: list[Tensor], args: Sequence[Any], result: Tensor
+    ) -> Tensor | None:
+        """The labels of what an operation gives that computes something; None if unknown."""
+        own, *others = [labels for labels in map(self.of, given) if labels is not None]
+        if name not in PRODUCTS and _are_elementwise(given, result):
+            for labels in others:
+                own = self._together(own, labels)
+            return own.expand(result.shape)
+        if others or name in PRODUCTS:
+            return None
+        if own.ndim == result.ndim > 2 and own.shape[:2] == result.shape[:2]:
+            return _alike(own, range(2, own.ndim)).expand(result.shape)  # pools, paddings
+        if result.ndim == 0:
+            return torch.tensor(NOTHING)
+        dims = args[REDUCED.get(name, 1)] if len(args) > REDUCED.get(name, 1) else None
+        if isinstance(dims, int | list | tuple):
+            dims = [dims] if isinstance(dims, int) else dims
+            kept = _alike(own, [dim % own.ndim for dim in dims])
+            if kept.numel() == result.numel():
+                return kept.reshape(result.shape)
+        return None
+
+    def _together(self, one: Tensor, other: Tensor) -> Tensor:
+        """Note that the labels of two tensors meet; the labels of their sum, say.
+
+        A single channel that is spread over many is coupled to none of them.
+        """
+        one, other = torch.broadcast_tensors(one, other)
+        pairs = torch.stack([_corner(one, other), _corner(other, one)]).flatten(1)
+        pairs = torch.unique(pairs[:, (pairs != NOTHING).all(0)], dim=1)
+        counts = [len(side.unique()) for side in pairs]
+        if min(counts) == 1 < max(counts):
+            return one if counts[0] > 1 else other
+        self.pairs.append(pairs)
+        return torch.where(one == NOTHING, other, one)
+
+    def _layer(self, name: str, layer: nn.Module, taken: Tensor, given: Tensor) -> None:
+        """Note what a layer takes in and what it gives."""
+        self._use(taken, name if isinstance(layer, nn.BatchNorm2d) else "")
+        self.makers.setdefault(name, given)
+        own = self.of(taken)
+        axis = -1 if takes_in_last(layer, taken) else 1
+        side = OUT if is_followed(layer) else IN
+        width = outputs(layer) if side == OUT else taken.shape[axis]
+        if side == OUT and axis == 1 and width != taken.shape[1]:
+            places = self._side(name, OUT, width).view(taken.shape[1], -1)
+        else:
+            places = self._side(name, side, taken.shape[axis])[:, None]
+        if own is not None:
+            flat = own.movedim(axis, 0).flatten(1)
+            meets = _alike(flat, [1])
+            if (meets == NOTHING).any() and (flat[meets[:, 0] == NOTHING] != NOTHING).any():
+                self.lost.append((name, own))
+            pairs = torch.stack(torch.broadcast_tensors(places, meets)).flatten(1)
+            self.pairs.append(pairs[:, pairs[1] != NOTHING])
+        shown = places.flatten() if side == OUT else self._side(name, OUT, outputs(layer))
+        shape = [1] * given.ndim
+        shape[axis] = -1
+        self._set(given, shown.view(shape).expand(given.shape))
+
+    def _side(self, name: str, side: int, width: int) -> Tensor:
+        if (name, side) not in self.sides:
+            self.sides[name, side] = self._new(width)
+        return self.sides[name, side]
+
+    def _moved(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        def labels(value: Any) -> Any:
+            if not isinstance(value, Tensor) or not value.is_floating_point():
+                return value
+            own = self.of(value)
+            return torch.full(value.shape, NOTHING) if own is None else own.contiguous()
+
+        kwargs = {key: value for key, value in kwargs.items() if key not in ("dtype", "device")}
+        if func._schema.name == "aten::_to_copy":
+            return labels(args[0])
+        return func(*tree_map(labels, args), **tree_map(labels, kwargs))
+
+    def _note_parts(self, whole: Tensor, parts: int) -> None:
+        own = self.of(whole)
+        if parts > 1 and own is not None and own.ndim > 1:
+            places = _alike(own.movedim(1, 0).flatten(1), [1]).flatten()
+            if len(places.unique()) > 1:
+                self.parts.append((self._where(), places, parts))
+
+    def _where(self) -> str:
+        return (self.inside[-1] if self.inside else "") or "the network"
+
+    def _new(self, number: int) -> Tensor:
+        self.number += number
+        return torch.arange(self.number - number, self.number)
+
+    def _use(self, tensor: Tensor, user: str) -> None:
+        if id(tensor) in self.known:
+            self.users.setdefault(id(tensor), []).append(user)
+
+    def _set(self, tensor: Tensor, own: Tensor | None) -> None:
+        self.known[id(tensor)] = tensor, own  # the tensor is kept, so that its id stays its own
+
+
+def _are_elementwise(given: Sequence[Tensor], result: Tensor) -> bool:
+    """Whether an operation may be one on elements, by its shapes."""
+    try:
+        return torch.broadcast_shapes(*(each.shape for each in given)) == result.shape
+    except RuntimeError:
+        return False
+
+
+def _alike(own: Tensor, dims: Sequence[int]) -> Tensor:
+    """Labels that are alike along some dimensions, as one; `NOTHING` where they are not."""
+    dims = list(dims)
+    if not dims:
+        return own
+    low, high = own.amin(dims, keepdim=True), own.amax(dims, keepdim=True)
+    return torch.where(low == high, low, NOTHING)
+
+
+def _corner(own: Tensor, other: Tensor) -> Tensor:
+    """Labels without the dimensions along which neither they nor others differ."""
+    for dim in range(own.ndim):
+        first, second = own.narrow(dim, 0, 1), other.narrow(dim, 0, 1)
+        if torch.equal(first.expand_as(own), own) and torch.equal(second.expand_as(other), other):
+            own, other = first, second
+    return own
+
+
+def _known(labels: Sequence[Tensor | None]) -> Tensor:
+    flat = [each.flatten() for each in labels if each is not None]
+    found = torch.cat(flat).unique() if flat else torch.zeros(0, dtype=torch.int64)
+    return found[found != NOTHING]
+
+
+def _numbered(group: Tensor, own: Tensor) -> Tensor:
+    return torch.where(own == NOTHING, NOTHING, group[own.clamp(min=0)])
+
+
+def _tensors_in(output: object) -> list[Tensor]:
+    values = output.values() if isinstance(output, dict) else [output]
+    return [each for each in tree_leaves(list(values)) if isinstance(each, Tensor)]
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
