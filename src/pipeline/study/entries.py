@@ -1,17 +1,16 @@
-"""Entries: what a study names of the registries, with its options, labels and weights."""
+"""Entries: what a study names of the registries, with its options and labels."""
 
-import hashlib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.cache import specs
 from pipeline.errors import PipelineError
-from pipeline.registry import DATASETS, MODELS, REGISTRIES, UNCERTAINTIES, Option, Registry
-from pipeline.study.reading import expanded, number_of
+from pipeline.registry import DATASETS, MODELS, UNCERTAINTIES, Registry
+from pipeline.study import options as given_options
+from pipeline.study import weights
+from pipeline.study.reading import expanded
 
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
@@ -20,13 +19,8 @@ DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path", "validation"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download", "decoder"}
 
-# How torchvision names weights: ResNet18_Weights.IMAGENET1K_V1.
-TORCHVISION = re.compile(r"\w+_Weights\.\w+")
-
 # An entry as YAML gives it: its name, or a mapping with its name and options.
 Item = str | Mapping[str, Any]
-# From the path of weights that are not there to the SHA-256 that is known of them.
-Remember = Callable[[str], str]
 
 E = TypeVar("E", bound="Entry")
 
@@ -36,7 +30,7 @@ class Entry:
     """A registry entry as a study uses it: what it is called there, and its options.
 
     `init` has a triple for each network of an architecture that is not trained: its name, see
-    :func:`network`, and the fields `init` and `init_path` of its spec.
+    `pipeline.study.weights.network`, and the fields `init` and `init_path` of its spec.
     """
 
     name: str
@@ -76,7 +70,7 @@ def named(
 
 
 def architectures(
-    given: Sequence[Item], ensemble_size: int, replicates: int, remember: Remember | None
+    given: Sequence[Item], ensemble_size: int, replicates: int, remember: weights.Remember | None
 ) -> tuple[Entry, ...]:
     """The architectures of a study, with the weights of networks that are not trained.
 
@@ -84,10 +78,12 @@ def architectures(
         PipelineError: a name, an option, a label or a network is wrong, or weights are not there.
     """
     kinds = [*(("plain", member) for member in range(ensemble_size)), ("dropout", 0)]
-    networks = [[network(*kind, replicate) for replicate in range(replicates)] for kind in kinds]
+    networks = [
+        [weights.network(*kind, replicate) for replicate in range(replicates)] for kind in kinds
+    ]
     found = []
     for where, settings, label, options in _read("architectures", given, MODELS, ARCHITECTURE_KEYS):
-        init = _init(f"{where}.init", settings.get("init", {}), networks, remember)
+        init = weights.initial(f"{where}.init", settings.get("init", {}), networks, remember)
         found.append(Entry(settings["name"], label, options, init))
     return told_apart("architectures", found)
 
@@ -159,18 +155,10 @@ def _read(
     for position, item in enumerate(given):
         where = f"{key}[{position}]"
         settings = {"name": item} if isinstance(item, str) else dict(item)
-        checked = options_of(where, settings, registry, keys)
+        checked = given_options.checked(where, settings, registry, keys)
         found.append((where, settings, settings.get("label", settings["name"]), checked))
     refuse_duplicates(key, [label for _, _, label, _ in found])
     return found
-
-
-def options_of(
-    where: str, settings: Mapping[str, Any], registry: Registry, keys: set[str]
-) -> specs.Options:
-    """The options among an entry's settings, that is all but `keys`, if they are right."""
-    given = {name: value for name, value in settings.items() if name not in keys}
-    return _options(where, registry, settings["name"], given, keys)
 
 
 def told_apart(key: str, found: list[E]) -> tuple[E, ...]:
@@ -182,149 +170,6 @@ def told_apart(key: str, found: list[E]) -> tuple[E, ...]:
             if replace(entry, label="") == replace(other, label=""):
                 raise PipelineError(f"{key}: {entry.label!r} is the same as {other.label!r}")
     return tuple(found)
-
-
-def _options(
-    where: str, registry: Registry, name: str, options: Mapping[str, Any], keys: set[str]
-) -> specs.Options:
-    """The options that differ from the entry's defaults, in the type of the default."""
-    try:
-        defaults = registry.options(name)
-    except PipelineError as error:
-        raise PipelineError(f"{where}: {error}") from None
-    for option in options:
-        if option not in defaults:
-            allowed = ", ".join(sorted(keys | defaults.keys()))
-            raise PipelineError(f"{where}: unknown key {option!r} for {name}; allowed: {allowed}")
-    values = {
-        option: _checked(f"{where}.{option}", value, defaults[option])
-        for option, value in sorted(options.items())
-    }
-    return tuple((name, value) for name, value in values.items() if value != defaults[name].default)
-
-
-def _checked(where: str, value: Any, option: Option) -> Any:
-    """An option's value in the type of its default; a whole number will do for a fraction."""
-    default = option.default
-    if option.holds:
-        return _names(where, value) if option.holds == "Collection" else _shares(where, value)
-    if not isinstance(default, str):
-        value = number_of(value)
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    if isinstance(value, list):
-        value = _checked_list(where, value, default)
-    if default is not None and type(value) is not type(default):
-        raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
-    if isinstance(default, int | float) and not isinstance(default, bool):
-        _refuse_out_of_bounds(where, value, option)
-    if option.choices is not None and value not in option.choices:
-        raise PipelineError(
-            f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}"
-        )
-    for registry in REGISTRIES:
-        if option.note == registry.kind and value not in registry.names():
-            known = ", ".join(registry.names())
-            raise PipelineError(f"{where}: unknown {registry.kind} {value!r}; known: {known}")
-    return value
-
-
-def _refuse_out_of_bounds(where: str, value: float, option: Option) -> None:
-    if value < 0 or (value == 0 and option.default > 0):
-        above = "above" if option.default else "at least"
-        raise PipelineError(f"{where}: {value!r} is not {above} 0")
-    words, _, bound = option.note.rpartition(" ")
-    if bound and not (value < float(bound) or (words == "at most" and value == float(bound))):
-        raise PipelineError(f"{where}: {value!r} is not {option.note}")
-
-
-def _names(where: str, given: Any) -> tuple[str, ...]:
-    """A list of names, whose order says nothing."""
-    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-        raise PipelineError(f"{where}: {given!r} is not a list of names")
-    return tuple(sorted(set(given)))
-
-
-def _shares(where: str, given: Any) -> tuple[tuple[str, float], ...]:
-    """Names with a number each, whose order says nothing."""
-    if not isinstance(given, Mapping):
-        raise PipelineError(f"{where}: {given!r} does not give a number to each of some names")
-    found = {str(name): number_of(value) for name, value in given.items()}
-    for name, value in found.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise PipelineError(f"{where}.{name}: {value!r} is not a number")
-    return tuple(sorted((name, float(value)) for name, value in found.items()))
-
-
-def _checked_list(where: str, values: list[Any], default: Any) -> tuple[Any, ...]:
-    """A list's values in the types of the default's, where that is as long a tuple."""
-    if not isinstance(default, tuple) or not default:
-        return tuple(values)
-    if len(values) != len(default):
-        raise PipelineError(f"{where}: {values!r} has {len(values)} values, not {len(default)}")
-    found = []
-    for given, like in zip(map(number_of, values), default, strict=True):
-        value = float(given) if isinstance(like, float) and type(given) is int else given
-        if type(value) is not type(like):
-            raise PipelineError(f"{where}: {given!r} is not of type {type(like).__name__}")
-        found.append(value)
-    return tuple(found)
-
-
-def network(kind: str, member: int, replicate: int) -> str:
-    """What `init:` calls a network: ``plain-0``, and in replicate 1 ``r1/plain-0``."""
-    return f"r{replicate}/{kind}-{member}" if replicate else f"{kind}-{member}"
-
-
-def _init(
-    where: str,
-    given: Mapping[str, str],
-    networks: Sequence[Sequence[str]],
-    remember: Remember | None,
-) -> tuple[tuple[str, str, str | None], ...]:
-    """The weights of each network that is not trained; see `Entry`.
-
-    `networks` holds the names of each network in all replicates. These repeat one thing, so either
-    all of them start from weights of their own or none does.
-    """
-    names = [name for replicates in networks for name in replicates]
-    for name in given:
-        if name not in names:
-            allowed = ", ".join(names)
-            raise PipelineError(f"{where}: unknown network {name!r}; allowed: {allowed}")
-    found = {name: _weights(f"{where}.{name}", given[name], remember) for name in sorted(given)}
-    for replicates in networks:
-        having = [name for name in replicates if name in found]
-        lacking = [name for name in replicates if name not in found]
-        if having and lacking:
-            raise PipelineError(
-                f"{where}: {having[0]} has weights and {lacking[0]} has none; each replicate needs "
-                f"its own, or give {having[0]} none"
-            )
-        weights = [found[name][0] for name in having]
-        for position, same in enumerate(weights):
-            if same in weights[:position]:
-                raise PipelineError(
-                    f"{where}: {having[position]} and {having[weights.index(same)]} have the same "
-                    "weights; replicates are independent trainings, so each needs its own"
-                )
-    return tuple((name, *weights) for name, weights in found.items())
-
-
-def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:
-    """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
-    if given.endswith(".DEFAULT"):
-        raise PipelineError(f"{where}: {given} may mean others tomorrow; name the weights")
-    if TORCHVISION.fullmatch(given):
-        return given, None
-    path = expanded(where, given)
-    try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), path
-    except OSError as error:
-        if remember and isinstance(error, FileNotFoundError):
-            return remember(path), path
-        raise PipelineError(f"{where}: {given}: {error.strerror}") from None
 
 
 def refuse_duplicates(key: str, labels: list[Any]) -> None:

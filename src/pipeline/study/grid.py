@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from pipeline.cache import specs
 from pipeline.registry import UNCERTAINTIES, use_plugins
-from pipeline.study import checks, entries, reading, recipes, testing
+from pipeline.study import checks, entries, reading, recipes, testing, weights
 from pipeline.study.pruners import Pruner, pruners
 
 T = TypeVar("T", bound=specs.Spec)
@@ -82,7 +82,7 @@ class Study:
 
     @classmethod
     def load(
-        cls, source: str | Path | Mapping[str, Any], *, remember: entries.Remember | None = None
+        cls, source: str | Path | Mapping[str, Any], *, remember: weights.Remember | None = None
     ) -> "Study":
         """Read a study from a YAML file or from a mapping of the same form.
 
@@ -187,7 +187,7 @@ class Study:
             replicate=replicate,
         )  # fmt: skip
         for network, init, path in architecture.init:
-            if network == entries.network(spec.kind, member, replicate):
+            if network == weights.network(spec.kind, member, replicate):
                 # Another recipe would give the same network.
                 spec = replace(spec, recipe=specs.Recipe(epochs=0), init=init, init_path=path)
         return self._shared(spec)

@@ -14,6 +14,7 @@ from pipeline.cache import specs
 from pipeline.errors import PipelineError
 from pipeline.registry import DATASETS, TEST_SETS
 from pipeline.study import entries
+from pipeline.study import options as given_options
 
 # What the axis `test_set` says of a data set's own test images, and of held-out training images.
 OWN, VALIDATION = "test", "validation"
@@ -109,7 +110,7 @@ def _entry(where: str, settings: Mapping[str, Any]) -> TestSet:
             f"{where}: {name!r} is a data set; `role: ood` makes it one whose images are of none "
             "of the classes"
         )
-    options = entries.options_of(where, settings, registry, KEYS[role] | {"download", "decoder"})
+    options = given_options.checked(where, settings, registry, KEYS[role] | {"download", "decoder"})
     known = registry.options(name) if role == "shift" else {}
     for option, about in known.items():
         if about.choices and about.default not in about.choices and option not in dict(options):
