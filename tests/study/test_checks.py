@@ -14,7 +14,7 @@ from pipeline.running.plan import Plan
     [
         ({"prunners": ["l1"]}, "unknown key 'prunners'; allowed: study, datasets"),
         ({"train": {"epocs": 3}}, "train: unknown key 'epocs'; allowed: epochs, batch_size"),
-        ({"pruners": ["l2"]}, r"pruners\[0\]: unknown pruner 'l2'; known: batchnorm, hrank, l1"),
+        ({"pruners": ["l2"]}, r"pruners\[0\]: unknown pruner 'l2'; known: batchnorm, fpgm"),
         ({"pruners": [{"name": "l1", "p": 2}]}, r"pruners\[0\]: unknown key 'p' for l1; allowed: "),
         (
             {"pruners": [{"name": "l1", "coupling": "loose"}]},
@@ -37,7 +37,7 @@ from pipeline.running.plan import Plan
         ({"plugins": ["nowhere.py"]}, "plugins: nowhere.py is not a file"),
         (
             {"datasets": [{"name": "digits", "download": True}]},
-            "unknown key 'download' for digits; allowed: label, name, path, test_version, version",
+            "unknown key 'download' for digits; allowed: label, name, path, test_version, validation",
         ),
         ({"sparsities": [float("nan")]}, r"sparsities\[0\]: nan is not a finite number"),
         ({"train": {"lr": float("inf")}}, "train.lr: inf is not a finite number"),

@@ -25,7 +25,7 @@ def test_any_metric_but_the_accuracy_can_be_shown() -> None:
     [
         (["ause", "auce"], None, "figures.metrics: unknown metric 'auce'; known: nll, brier, ece"),
         # A study that does not score it with ten bins cannot show it.
-        (["ece_10"], [15, 20], "figures.metrics: unknown metric 'ece_10'; known: .*, ece_20$"),
+        (["ece_10"], [15, 20], "figures.metrics: unknown metric 'ece_10'; known: .*, ece_20"),
         (["accuracy"], None, "figures.metrics: the accuracy is shown beside each of them"),
         (["ece", "ece"], None, "figures.metrics: .* holds a duplicate"),
         ([], None, "figures.metrics: needs at least 1 value"),
