@@ -29,6 +29,7 @@ from pipeline.report.html import Content, Drawn, Section, explorer, render
 from pipeline.report.html.rows import rows
 from pipeline.report.names import display
 from pipeline.report.paper import beside, comparison
+from pipeline.report.replicates import reading
 from pipeline.report.results import Scores
 from pipeline.report.table import Table
 from pipeline.report.tables import every_metric
@@ -57,14 +58,13 @@ READING = """## How to read it
   their mean prediction has beyond it.
 - *BN* prunes by the scale of the batch norm. Sparsity 0 is the same unpruned network for every
   pruner.
-- Intervals are 95 % intervals over the test images. They hold for these trained networks and do not
-  tell how far another training would land. That of the accuracy is Clopper and Pearson's, that of
-  an ECE is the debiased ECE's: it covers the true calibration error at least 95 times of 100, and
-  may lie below the plain ECE, which is biased upwards. Where the confidence is scaled to the most
-  and the least uncertain image, that truth is one at the scale of these images only. All others are
-  percentiles of resamples: of fewer than 50 errors they can be too narrow, of fewer than 5 a
-  ranking has none.
-- `results.csv` has every number, of every definition of uncertainty and every member. What is not
+- {trainings}
+- The interval of an ECE is the debiased ECE's: it covers the true calibration error at least 95
+  times of 100, and may lie below the plain ECE, which is biased upwards. Where the confidence is
+  scaled to the most and the least uncertain image, that truth is one at the scale of these images
+  only. Of fewer than 50 errors intervals can be too narrow, of fewer than 5 a ranking has none.
+- `results.csv` has every number, of every definition of uncertainty, every member and every
+  replicate. What is not
   explained here is in the project's `docs/methods.md`."""
 
 
@@ -181,7 +181,8 @@ def write(
     page = Page(folder, formats, dpi)
     found = findings.find(study)
     notes = [*notes, *_other_copies(scores)]
-    page.add("", READING, *notes, "## Figures")
+    words = READING.format(trainings=reading(study.replicates))
+    page.add("", words, *notes, "## Figures")
     for entry, view, (name, figure) in made(figures, study):
         page.figure(entry, view, name, figure)
     paper = _compare(page, study)
@@ -198,7 +199,7 @@ def write(
         found=found,
         comparisons=comparisons_table,
         notes=notes,
-        reading=READING,
+        reading=words,
         sections=list(page.sections.values()),
         paper=paper,
         paper_reading=f"{comparison.READING_CLAIMS}\n\n{comparison.PAIRING}",
@@ -227,8 +228,8 @@ def _compare(page: Page, study: View) -> list[Table]:
     """What the paper says, where it can be held against the study."""
     compared = comparison.tables(study.frame, study.resamples)
     if compared:
-        page.add(comparison.report(compared))
-    both = beside.beside_published(study.frame)
+        page.add(comparison.report(compared, study.replicates))
+    both = beside.beside_published(study.means)
     if not both.empty:
         found = [page.folder / f"comparison.{suffix}" for suffix in ("md", "csv")]
         files.write_bytes(found[0], page.parts[-1].encode())

@@ -3,15 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import STUDY, Network, study
+from made_up import STUDY, Network, names, study
 
 from pipeline.errors import PipelineError
 from pipeline.metrics import Evaluation, bootstrap
 from pipeline.report.paper.beside import as_a_study
 from pipeline.report.paper.claims import CLAIMS, FALLS, RISES, STAYS, STEP, Claim
 from pipeline.report.paper.comparison import judge_paper
+from pipeline.report.paper.estimate import Estimate
 from pipeline.report.paper.printed import published
-from pipeline.report.paper.verdicts import Count, Estimate, Judgement, judge
+from pipeline.report.paper.verdicts import Count, Judgement, judge
 from pipeline.report.results import Resamples
 
 
@@ -32,7 +33,7 @@ def resampled(
 ) -> Resamples:
     """Resamples of the AUSE, one array for each network."""
     return {
-        ("digits", "resnet18", pruner, sparsity, uncertainty, 0): {"ause": each}
+        names("digits", "resnet18", pruner, sparsity, uncertainty): {"ause": each}
         for (pruner, sparsity, _, _), each in zip(networks, ause, strict=True)
     }
 
@@ -93,7 +94,9 @@ def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
     for pruner, sparsity, errors in (("none", 0.0, wrong), ("l1", 0.4, more)):
         p = np.where(errors[:, None], [0.3, 0.7], [0.7, 0.3])
         found = bootstrap(Evaluation.of(p, labels), resamples=400, seed=1)
-        draws["digits", "resnet18", pruner, sparsity, "msp", 0] = {"accuracy": found["accuracy"]}
+        draws[names("digits", "resnet18", pruner, sparsity, "msp")] = {
+            "accuracy": found["accuracy"]
+        }
         rows.append((pruner, sparsity, 1 - errors.mean(), 0.1))
     unpruned, pruned = (each["accuracy"] for each in draws.values())
     assert np.quantile(pruned, 0.975) > np.quantile(unpruned, 0.025)  # the intervals overlap
@@ -134,7 +137,8 @@ def test_changes_are_compared_as_differences_and_as_ratios() -> None:
 def test_signs_are_those_of_95_percent_intervals() -> None:
     # Of -2, -1, ..., 97 the quantiles are .025 · 99 - 2 = .475 and .975 · 99 - 2 = 94.525.
     steps = np.arange(-2.0, 98.0)
-    found = Estimate(np.zeros(4), np.stack([steps, steps - 1, steps - 94, steps - 95]))
+    draws = np.stack([steps, steps - 1, steps - 94, steps - 95])
+    found = Estimate(np.zeros((4, 1)), draws[:, None])
     assert found.sign.tolist() == [1, 0, 0, -1]
     assert (found - found).sign.tolist() == [0, 0, 0, 0]
     assert abs(found).sign.tolist() == [1, 1, 1, 1]
