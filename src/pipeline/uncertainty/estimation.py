@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
-from pipeline.uncertainty.definitions import DEFINITIONS, COMPARING_SAMPLES, Floats, define
+from pipeline.uncertainty.definitions import COMPARING_SAMPLES, DEFINITIONS, Floats, define
 
 Logits = NDArray[np.floating] | Sequence[NDArray[np.floating]]
 
