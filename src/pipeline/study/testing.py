@@ -110,7 +110,7 @@ def _entry(where: str, settings: Mapping[str, Any]) -> TestSet:
             f"{where}: {name!r} is a data set; `role: ood` makes it one whose images are of none "
             "of the classes"
         )
-    options = given_options.checked(where, settings, registry, KEYS[role] | {"download", "decoder"})
+    options = given_options.checked(where, settings, registry, KEYS[role])
     known = registry.options(name) if role == "shift" else {}
     for option, about in known.items():
         if about.choices and about.default not in about.choices and option not in dict(options):
