@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.study.reading import expanded
 
-# How torchvision names weights: ResNet18_Weights.IMAGENET1K_V1.
-TORCHVISION = re.compile(r"\w+_Weights\.\w+")
+# How torchvision and timm name weights: ResNet18_Weights.IMAGENET1K_V1, timm/resnet26d.bt_in1k.
+BY_NAME = re.compile(r"\w+_Weights\.\w+|timm/\w+\.\w+")
 
 # From the path of weights that are not there to the SHA-256 that is known of them.
 Remember = Callable[[str], str]
@@ -56,10 +56,10 @@ def initial(
 
 
 def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:
-    """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
+    """What tells weights from others: a library's name, or a file's SHA-256; and its path."""
     if given.endswith(".DEFAULT"):
         raise PipelineError(f"{where}: {given} may mean others tomorrow; name the weights")
-    if TORCHVISION.fullmatch(given):
+    if BY_NAME.fullmatch(given):
         return given, None
     path = expanded(where, given)
     try:
