@@ -311,3 +311,160 @@ class Twice(Network):
 
     def between(self, x: Tensor) -> Tensor:
         return self.second(x)
+
+
+class UnequalGroups(Network):
+    """A convolution with groups that gives other numbers than it takes in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.b = nn.Conv2d(8, 16, 3, padding=1, groups=2), nn.Conv2d(16, 8, 3, padding=1)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.wide(x).relu()  # type: ignore[no-any-return]
+
+
+class Normed(Network):
+    """A group norm with weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(2, 8)
+        with torch.no_grad():
+            self.norm.weight.uniform_(0.5, 1.5)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+class OneChannelGroups(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(8, 8)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+class LastNorm(Network):
+    """A layer norm over channels, which lie last for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        with torch.no_grad():
+            self.norm.weight.uniform_(0.5, 1.5)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
+
+
+class LayerNorm2d(nn.LayerNorm):
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class FirstNorm(Network):
+    """A layer norm of an own kind, as in ConvNeXt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = LayerNorm2d(8)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+class Pointwise(Network):
+    """Linear layers that run at every pixel, with a scale for each channel and a residual sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(8, 12), nn.Linear(12, 8)
+        self.scale = nn.Parameter(torch.rand(8) + 0.5)
+
+    def between(self, x: Tensor) -> Tensor:
+        out = self.down(F.gelu(self.up(x.permute(0, 2, 3, 1)))) * self.scale
+        return x + out.permute(0, 3, 1, 2)
+
+
+class RunningInstance(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.an = nn.InstanceNorm2d(8, affine=True, track_running_stats=True)  # type: ignore[assignment]
+
+
+class SharedPReLU(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.PReLU()
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.act(x - 1)  # type: ignore[no-any-return]
+
+
+class PReLUPerChannel(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = nn.PReLU(8)
+        with torch.no_grad():
+            self.act.weight.uniform_(-0.5, 0.5)
+
+    def between(self, x: Tensor) -> Tensor:
+        return self.act(x - 1)  # type: ignore[no-any-return]
+
+
+class NormedFeatures(Network):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.fc = nn.BatchNorm1d(128), nn.Linear(128, 5)
+
+    def head(self, x: Tensor) -> Tensor:
+        return self.fc(self.norm(F.adaptive_avg_pool2d(x, 4).flatten(1)))  # type: ignore[no-any-return]
+
+
+class Gate(Network):
+    """A gate of one channel, which is coupled to none of those that it scales."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Conv2d(8, 1, 1)
+
+    def between(self, x: Tensor) -> Tensor:
+        return x * self.gate(x).sigmoid().expand_as(x)
+
+
+class Halves(Network):
+    """Halves that part and meet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = nn.Conv2d(8, 8, 3, padding=1)
+
+    def between(self, x: Tensor) -> Tensor:
+        one, other = x.chunk(2, 1)
+        return torch.cat([one, other.tanh()], 1)
+
+
+class FixedHalves(Halves):
+    """The same by numbers that a cut cannot reach."""
+
+    def between(self, x: Tensor) -> Tensor:
+        one, other = x.split(4, 1)
+        return torch.cat([one, other.tanh()], 1)
+
+
+class PaddedShortcut(Network):
+    """A shortcut between channels of zeros, in the function and in a module that calls it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b, self.bn = nn.Conv2d(8, 12, 3, 2, padding=1), nn.BatchNorm2d(12)
+        self.c, self.cn = nn.Conv2d(12, 16, 3, padding=1), nn.BatchNorm2d(16)
+        self.pad = nn.ConstantPad3d((0, 0, 0, 0, 0, 4), 0.0)
+        self.fc = nn.Linear(16, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = self.first(x)
+        second = self.second(first) + F.pad(first[:, :, ::2, ::2], (0, 0, 0, 0, 2, 2))
+        return self.head(self.cn(self.c(second)).relu() + self.pad(second))

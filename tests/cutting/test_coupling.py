@@ -91,11 +91,6 @@ def test_a_batch_norm_counts_only_directly_behind_a_convolution() -> None:
 
 
 def test_what_cannot_be_coupled_is_refused() -> None:
-    grouped = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Conv2d(4, 8, 1, groups=2), nn.Flatten(),
-                            nn.Linear(8 * 1024, 2))  # fmt: skip
-    with pytest.raises(PipelineError, match=r"^1: cannot prune a convolution with groups$"):
-        find_groups(grouped, EXAMPLE)
-
     class Halves(nn.Module):
         """Two convolutions meet the halves of a third one's channels."""
 

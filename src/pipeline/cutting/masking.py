@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.layers import IN, OUT, over_channels, takes_in_last
-from pipeline.models.shared.padding import ChannelPad
+from pipeline.models.shared.padding import ChannelPad, adopt
 
 # For layers and sides: the places that a cut removes.
 Gone = Mapping[tuple[str, int], Sequence[int]]
@@ -29,6 +29,7 @@ def without(drawn: nn.Module, smaller: nn.Module, gone: Gone, givers: bool = Fal
         givers: Whether what is gone is given as zero, too.
     """
     original = copy.deepcopy(drawn)
+    adopt(original, (name for name, _ in gone))
     layers = dict(original.named_modules())
     for (name, side), places in gone.items():
         layer = layers.get(name)

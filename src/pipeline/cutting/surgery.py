@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pipeline.cutting.coupling import Group
 from pipeline.cutting.layers import OUT, cut, inputs, outputs
 from pipeline.models import Description, load_resized
+from pipeline.models.shared.padding import adopt
 
 
 def cut_channels(
@@ -23,9 +24,10 @@ def cut_channels(
         kept: The channels that each convolution of the groups keeps.
     """
     smaller = copy.deepcopy(model)
+    adopt(smaller, (each.layer for group in groups for each in group.dependants))
     state = smaller.state_dict()
-    layers = dict(model.named_modules())
-    for name, sides in _channels_that_stay(model, groups, kept).items():
+    layers = dict(smaller.named_modules())
+    for name, sides in _channels_that_stay(smaller, groups, kept).items():
         if name in layers:
             for key in layers[name].state_dict():
                 state[f"{name}.{key}"] = cut(layers[name], key, state[f"{name}.{key}"], sides)

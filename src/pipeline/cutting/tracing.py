@@ -10,7 +10,7 @@ together:
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from pipeline.cutting.layers import IN, OUT, is_followed, is_layer, outputs, takes_in_last
 from pipeline.errors import PipelineError
+from pipeline.models.shared.padding import ChannelPad, name_of_call
 
 # What moves elements about without changing them: done to the labels as it is.
 MOVES = {
@@ -54,10 +55,8 @@ class Trace:
     def __init__(self, model: nn.Module, example_input: Tensor) -> None:
         model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         names = {module: name for name, module in model.named_modules()}
-        self.layers: dict[str, nn.Module] = {}
-        self.maps: set[str] = set()
         labels = _Labels(model, names)
-        with labels.following(self.layers, self.maps):
+        with labels.following():
             try:
                 output = model(example_input.cpu().float())
             except Exception as error:  # a network of one's own may raise anything
@@ -66,6 +65,7 @@ class Trace:
                     f"{where or type(model).__name__}: which channels belong together cannot be "
                     f"traced: {first_line(error)}"
                 ) from None
+        self.layers, self.maps = labels.layers, labels.maps
         shown = [labels.of(each) for each in _tensors_in(output)]
         group = labels.groups()
         self.places = {place: group[own] for place, own in labels.places().items()}
@@ -75,11 +75,11 @@ class Trace:
         self.lost = [(name, set(group[_known([own])].tolist())) for name, own in labels.lost]
 
 
-class _Labels(TorchDispatchMode):
+class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The labels of all tensors of a pass, and which of them were seen to go together."""
 
     def __init__(self, model: nn.Module, names: dict[nn.Module, str]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names = names
         self.number = 0
         self.known: dict[int, tuple[Tensor, Tensor | None]] = {}
@@ -90,6 +90,9 @@ class _Labels(TorchDispatchMode):
         self.users: dict[int, list[str]] = {}
         self.makers: dict[str, Tensor] = {}
         self.inside: list[str] = []
+        self.calls: dict[str, int] = {}
+        self.layers: dict[str, nn.Module] = {}
+        self.maps: set[str] = set()
         self.leaf: nn.Module | None = None
         owned = {id(p) for m in names if is_layer(m) for p in m.parameters()}
         self.loose: dict[str, Tensor] = {}
@@ -99,23 +102,24 @@ class _Labels(TorchDispatchMode):
                 self._set(parameter, self.loose[name])
 
     @contextmanager
-    def following(self, layers: dict[str, nn.Module], maps: set[str]) -> Iterator[None]:
+    def following(self) -> Iterator[None]:
         """Within this context, a forward pass is followed."""
         handles = []
 
         def before(module: nn.Module, inputs: tuple[Any, ...]) -> None:
             self.inside.append(self.names[module])
+            self.calls.pop(self.names[module], None)
             if self.leaf is None and is_layer(module):
                 self.leaf = module
 
         def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
             name = self.inside.pop()
-            layers.setdefault(name, module)
+            self.layers.setdefault(name, module)
             if self.leaf is module:
                 self.leaf = None
                 (taken,) = [each for each in inputs if isinstance(each, Tensor)][:1]
                 if output.ndim == 4:
-                    maps.add(name)
+                    self.maps.add(name)
                 self._layer(name, module, taken, output)
 
         for module in self.names:
@@ -181,14 +185,31 @@ class _Labels(TorchDispatchMode):
             if name.startswith("split") and len({each.shape for each in made}) == 1:
                 self._note_parts(args[0], len(made))
             return
+        if name == "constant_pad_nd" and (padded := self._padded(args, result)):
+            self._layer(*padded, args[0], result)
+            return
         given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
-        labelled = [own for own in map(self.of, given) if own is not None]
+        labelled = [each for each in map(self.of, given) if each is not None]
         tensor = next((each for each in tree_leaves(result) if isinstance(each, Tensor)), None)
         if tensor is not None:  # what norms and pools give beside it is not looked at
-            own = self._combined(name, given, args, tensor)
-            if own is None:
+            combined = self._combined(name, given, args, tensor)
+            if combined is None:
                 self.lost += [(f"{self._where()} ({name})", each) for each in labelled]
-            self._set(tensor, own)
+            self._set(tensor, combined)
+
+    def _padded(self, args: Sequence[Any], result: Tensor) -> tuple[str, ChannelPad] | None:
+        """A layer that stands for zeros beside the channels of a map, and its name."""
+        x, amounts, *value = args
+        if x.ndim != 4 or len(amounts) != 6 or any(amounts[:4]) or any(value):
+            return None
+        before, after = amounts[4:]
+        owner = self.inside[-1]
+        number = self.calls.get(owner, 0)
+        self.calls[owner] = number + 1
+        name = name_of_call(owner, number, x.shape[1], before, after)
+        layer = self.layers.setdefault(name, ChannelPad(x.shape[1], before, after))
+        assert isinstance(layer, ChannelPad)
+        return name, layer
 
     def _combined(
         self, name: str, given: list[Tensor], args: Sequence[Any], result: Tensor
@@ -218,10 +239,10 @@ class _Labels(TorchDispatchMode):
 
         A single channel that is spread over many is coupled to none of them.
         """
-        one, other = torch.broadcast_tensors(one, other)
+        one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]
         pairs = torch.stack([_corner(one, other), _corner(other, one)]).flatten(1)
         pairs = torch.unique(pairs[:, (pairs != NOTHING).all(0)], dim=1)
-        counts = [len(side.unique()) for side in pairs]
+        counts = [len(torch.unique(side)) for side in pairs]
         if min(counts) == 1 < max(counts):
             return one if counts[0] > 1 else other
         self.pairs.append(pairs)
@@ -244,7 +265,7 @@ class _Labels(TorchDispatchMode):
             meets = _alike(flat, [1])
             if (meets == NOTHING).any() and (flat[meets[:, 0] == NOTHING] != NOTHING).any():
                 self.lost.append((name, own))
-            pairs = torch.stack(torch.broadcast_tensors(places, meets)).flatten(1)
+            pairs = torch.stack([places, meets.expand_as(places)]).flatten(1)
             self.pairs.append(pairs[:, pairs[1] != NOTHING])
         shown = places.flatten() if side == OUT else self._side(name, OUT, outputs(layer))
         shape = [1] * given.ndim
@@ -256,7 +277,7 @@ class _Labels(TorchDispatchMode):
             self.sides[name, side] = self._new(width)
         return self.sides[name, side]
 
-    def _moved(self, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    def _moved(self, func: Any, args: Any, kwargs: Any) -> Any:
         def labels(value: Any) -> Any:
             if not isinstance(value, Tensor) or not value.is_floating_point():
                 return value
@@ -272,7 +293,7 @@ class _Labels(TorchDispatchMode):
         own = self.of(whole)
         if parts > 1 and own is not None and own.ndim > 1:
             places = _alike(own.movedim(1, 0).flatten(1), [1]).flatten()
-            if len(places.unique()) > 1:
+            if bool((places != places[0]).any()):
                 self.parts.append((self._where(), places, parts))
 
     def _where(self) -> str:
@@ -293,9 +314,10 @@ class _Labels(TorchDispatchMode):
 def _are_elementwise(given: Sequence[Tensor], result: Tensor) -> bool:
     """Whether an operation may be one on elements, by its shapes."""
     try:
-        return torch.broadcast_shapes(*(each.shape for each in given)) == result.shape
+        shape = torch.broadcast_shapes(*(each.shape for each in given))  # type: ignore[no-untyped-call]
     except RuntimeError:
         return False
+    return bool(shape == result.shape)
 
 
 def _alike(own: Tensor, dims: Sequence[int]) -> Tensor:
@@ -318,7 +340,7 @@ def _corner(own: Tensor, other: Tensor) -> Tensor:
 
 def _known(labels: Sequence[Tensor | None]) -> Tensor:
     flat = [each.flatten() for each in labels if each is not None]
-    found = torch.cat(flat).unique() if flat else torch.zeros(0, dtype=torch.int64)
+    found = torch.unique(torch.cat(flat)) if flat else torch.zeros(0, dtype=torch.int64)
     return found[found != NOTHING]
 
 

@@ -22,6 +22,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from torch_pruning.utils import count_ops_and_params
 
 from pipeline.errors import PipelineError
+from pipeline.models.shared.padding import adopt
 from pipeline.registry import MODELS
 
 
@@ -118,6 +119,7 @@ def rebuild(description: Description, state_dict: Mapping[str, Tensor]) -> nn.Mo
         )
     for convolution, norm in description.folded.items():
         fold_away(model, convolution, norm)
+    adopt(model, (key.rpartition(".")[0] for key in state_dict))
     model.description = description  # type: ignore[assignment]
     load_resized(model, state_dict)
     return model

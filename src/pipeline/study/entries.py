@@ -20,8 +20,8 @@ DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download", "decoder"}
 
-# How torchvision names weights: ResNet18_Weights.IMAGENET1K_V1.
-TORCHVISION = re.compile(r"\w+_Weights\.\w+")
+# How torchvision and timm name weights: ResNet18_Weights.IMAGENET1K_V1, timm/resnet26d.bt_in1k.
+BY_NAME = re.compile(r"\w+_Weights\.\w+|timm/\w+\.\w+")
 
 # An entry as YAML gives it: its name, or a mapping with its name and options.
 Item = str | Mapping[str, Any]
@@ -271,10 +271,10 @@ def _init(
 
 
 def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:
-    """What tells weights from others: torchvision's name, or a file's SHA-256; and its path."""
+    """What tells weights from others: a library's name, or a file's SHA-256; and its path."""
     if given.endswith(".DEFAULT"):
         raise PipelineError(f"{where}: {given} may mean others tomorrow; name the weights")
-    if TORCHVISION.fullmatch(given):
+    if BY_NAME.fullmatch(given):
         return given, None
     path = expanded(where, given)
     try:

@@ -33,7 +33,7 @@ class Dropout(nn.Module):
         self.p = p
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drop elements of a feature map [B, C, H, W]."""
+        """Drop elements of a feature map [B, C, H, W], or of features [B, C]."""
         if self.training or self.streams is None:
             return F.dropout(x, self.p, self.training)
         if len(x) < len(self.streams):
@@ -113,18 +113,20 @@ def dropped(streams: Tensor, shape: torch.Size, p: float) -> Tensor:
 
     Args:
         streams: Int64 [B], a random stream for each row of the batch.
-        shape: [B, C, H, W].
+        shape: [B, C, H, W], or another with B in front, as [B, C] behind the pooling.
         p: Probability, realised to the nearest 1/65536.
 
     Returns:
-        Bool [B, C, H, W], channels last in memory as the networks' feature maps are.
+        Bool of that shape, feature maps channels last in memory as the networks' are.
     """
-    batch, channels, height, width = shape
-    size = channels * height * width
+    size = shape[1:].numel()
     words = torch.arange(-(-size // _LANES), device=streams.device)
     words = _mixed(streams[:, None] + words.mul_(_GAMMA))
     uniform = words.view(torch.int16)[:, :size]
     threshold = round(p * 2**16) - 2**15
+    if len(shape) != 4:
+        return (uniform < threshold).reshape(shape)
+    batch, channels, height, width = shape
     return (uniform < threshold).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
