@@ -265,11 +265,11 @@ class Scaled(Small):
         ("scratch", {"like": "resrep", "scope": "global"},
          "scratch: like: resrep does not score channels"),
         ("torch_pruning", {"importance": "Nothing"},
-         "torch_pruning: unknown importance 'Nothing'; known: ActivationImportance, BNScale"),
+         "unknown importance 'Nothing'; known: ActivationImportance, BNScale"),
         ("torch_pruning", {"importance": "GroupTaylorImportance"},
          "torch_pruning needs training images with labels"),
         ("torch_pruning", {"importance": "OBDCImportance"},
-         "torch_pruning: "),
+         "OBDCImportance cannot score a: "),
     ],
 )  # fmt: skip
 def test_what_is_refused(pruner: str, options: dict[str, Any], message: str) -> None:

@@ -103,6 +103,7 @@ def _pruned(
         sparsity,
         example_input=example,
         images=data.normalise(data.train.images),
+        labels=data.train.labels,
         check=False,
         **options,
     )

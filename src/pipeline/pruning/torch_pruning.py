@@ -7,8 +7,9 @@ import torch_pruning as tp
 from torch import Tensor, nn
 from torch_pruning.pruner import importance as library
 
-from pipeline.cutting.coupling import Group, first_line
+from pipeline.cutting.coupling import Group
 from pipeline.cutting.gradients import Images, gradients
+from pipeline.cutting.tracing import first_line
 from pipeline.errors import PipelineError
 
 LABEL = "Torch-Pruning"
@@ -54,13 +55,10 @@ def scores(
                 found = scorer(graph.get_pruning_group(layer, prune, range(group.channels)))
             except Exception as error:  # the library's classes may raise anything
                 raise PipelineError(
-                    f"torch_pruning: {importance} cannot score {group.convolutions[0]}: "
-                    f"{first_line(error)}"
+                    f"{importance} cannot score {group.convolutions[0]}: {first_line(error)}"
                 ) from None
             if found is None or found.shape != (group.channels,):
-                raise PipelineError(
-                    f"torch_pruning: {importance} gives {group.convolutions[0]} no scores"
-                )
+                raise PipelineError(f"{importance} gives {group.convolutions[0]} no scores")
             result |= dict.fromkeys(group.convolutions, found.double())
     return result
 
@@ -73,9 +71,7 @@ def _scorer(name: str) -> library.Importance:
         if kind is not library.Importance
     ]
     if name not in known:
-        raise PipelineError(
-            f"torch_pruning: unknown importance {name!r}; known: {', '.join(sorted(known))}"
-        )
+        raise PipelineError(f"unknown importance {name!r}; known: {', '.join(sorted(known))}")
     return getattr(library, name)()
 
 
