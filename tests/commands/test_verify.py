@@ -6,8 +6,9 @@ from pathlib import Path
 
 from commands.tree import Tree
 
-from pipeline.cache import files, manifests
+from pipeline.cache import files, history, manifests
 from pipeline.cache.files import sha256
+from pipeline.cache.history import Epoch
 
 
 def test_all_is_well(tree: Tree) -> None:
@@ -24,6 +25,9 @@ def test_problems_are_named(tree: Tree) -> None:
     manifest = manifests.read_manifest(foreign)
     manifests.Manifest("0" * 8, manifest.spec, manifest.files, {}).write(foreign)
     (damaged / "manifest.json").write_text("[]")
+    told, untold = tree.at("plain-1", "train"), tree.at("dropout-0", "train")
+    history.write(told, [Epoch(0, 1.0, 0.5, 0.1, 2.0)])
+    (untold / "history.csv").write_text("epoch,loss\n1")
     status, lines = tree.call("verify")
     assert status == 1
     assert sorted(lines[:-1]) == sorted([
@@ -31,8 +35,9 @@ def test_problems_are_named(tree: Tree) -> None:
         f"{lost}: report.json is missing",
         f"{foreign}: manifest.json is that of 00000000",
         f"{damaged}: manifest.json is damaged",
+        f"{untold}: history.csv is damaged; delete it: nothing but learning curves needs it",
     ])  # fmt: skip
-    assert lines[-1] == "4 problems in 32 artifacts; 1 made by other code"
+    assert lines[-1] == "5 problems in 32 artifacts; 1 made by other code"
 
 
 def test_a_parent_that_was_made_again_with_other_bits(tree: Tree) -> None:

@@ -1,11 +1,15 @@
-from pipeline.running import reporting
-
 # A report shows what is drawn. To Snakemake these files are inputs that no rule makes: the rule
 # that draws keeps its one output, and other runs know nothing of them.
-try:
-    drawn = reporting.shown(plan) if asked.report and workflow.is_main_process else []
-except PipelineError as error:
-    sys.exit(f"study: {error}")
+drawn = []
+
+if asked.report and workflow.is_main_process:
+    # Planning does without what reads files.
+    from pipeline.report import shown as reported
+
+    try:
+        drawn = reported.shown(plan.marker)
+    except PipelineError as error:
+        sys.exit(f"study: {error}")
 
 shown = [
     snakemake_internals.in_report(

@@ -70,14 +70,14 @@ def card(plan: Plan, predictions: Iterable[Spec], contents: Contents) -> str:
     parts = [
         HEAD.format(study=study, counts=counted(len(chosen), "prediction").capitalize()),
         FILES.format(study=study),
-        "\n## How much\n",
+        "## How much",
         "\n".join(_counts(plan, chosen)),
-        "\n## How it was made\n",
-        made.rstrip("\n"),
+        "## How it was made",
+        made,
         *_elsewhere("Plugins that the study needs", contents.plugins),
         *_elsewhere("Given weights that networks began with", contents.init),
     ]
-    return "\n".join([*parts, ""])
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
 def _counts(plan: Plan, predictions: Iterable[Spec]) -> Iterator[str]:
@@ -98,4 +98,4 @@ def _counts(plan: Plan, predictions: Iterable[Spec]) -> Iterator[str]:
 
 def _elsewhere(title: str, digests: Mapping[str, str]) -> list[str]:
     rows = [f"- `{name}`, SHA-256 `{digest}`" for name, digest in digests.items()]
-    return [f"\n## {title}\n", *rows] if rows else []
+    return [f"## {title}", "\n".join(rows)] if rows else []

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.running.plan import Plan
+from pipeline.report.drawn import check
 
-# The page first, since the report shows categories in the order of the alphabet.
+# By the folder that files are drawn into; those of the study as a whole lie in none.
 CATEGORIES = {"": "All numbers", "figures": "Figures", "tables": "Tables"}
 CAPTIONS = {"": "numbers.rst", "figures": "figures.rst", "tables": "tables.rst"}
 # What a browser shows, the better first; of a figure in several formats, one is enough.
@@ -35,34 +35,30 @@ class Shown:
     name: str
 
 
-def shown(plan: Plan) -> list[Shown]:
-    """The files of a study that is drawn, by heading and name.
+def shown(marker: Path) -> list[Shown]:
+    """The files of a study that is drawn, as its marker says, by heading and name.
 
     Raises:
         PipelineError: it is not drawn as it stands, or a file was changed since.
     """
-    # Planning does without what reads files.
-    from pipeline.report.drawn import check
-
     try:
-        drawn = check(plan.marker)
+        drawn = check(marker)
     except PipelineError as error:
         raise PipelineError(f"--report shows what is drawn, and {error}; first run it") from None
     best: dict[tuple[str, str], Path] = {}
     for file in drawn:
-        name = (_kind(plan, file), file.stem)
+        name = (_folder(marker, file), file.stem)
         if file.suffix in FORMATS and (name not in best or _rank(file) < _rank(best[name])):
             best[name] = file
     return [
-        Shown(file, CATEGORIES[kind], CAPTIONS[kind], stem.replace("-", " "))
-        for (kind, stem), file in sorted(best.items())
-        if kind in CATEGORIES
+        Shown(file, CATEGORIES[folder], CAPTIONS[folder], stem.replace("-", " "))
+        for (folder, stem), file in sorted(best.items())
+        if folder in CATEGORIES
     ]
 
 
-def _kind(plan: Plan, file: Path) -> str:
-    """The folder that a file was drawn into; empty for the study's own."""
-    return file.parent.relative_to(plan.study_folder).as_posix().removeprefix(".")
+def _folder(marker: Path, file: Path) -> str:
+    return file.parent.relative_to(marker.parent).as_posix().removeprefix(".")
 
 
 def _rank(file: Path) -> int:
