@@ -60,9 +60,10 @@ class Topic:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study is, what it found, and what it cannot say."""
+    """What a study is, how far its findings hold, what they are, and what it cannot say."""
 
     summary: str
+    caution: str
     answers: tuple[Finding, ...]
     limits: tuple[str, ...]
     families: tuple[Family, ...]
@@ -84,7 +85,11 @@ def find(view: View) -> Findings:
             answers += say(family, family.of(metric))
     chance = list(_chance(view))
     return Findings(
-        _summary(view), (*answers, *chance), tuple(_limits(view, families)), tuple(families)
+        _summary(view),
+        _caution(view),
+        (*answers, *chance),
+        tuple(_limits(view, families)),
+        tuple(families),
     )
 
 
@@ -115,6 +120,16 @@ def _summary(view: View) -> str:
     )
 
 
+def _caution(view: View) -> str:
+    """What holds of all findings."""
+    if _trainings(view) == 1:
+        return (
+            "Each network was trained once: what is found here holds for these trained networks, "
+            "and another training may come out differently."
+        )
+    return "Intervals hold the variance of the trainings and that of the test images."
+
+
 def _pruning(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
     """What pruning to the largest sparsity changes in one metric, and to the smallest."""
     sparsities = sorted({each.first for each in found})
@@ -141,8 +156,8 @@ def _pruners(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
     pairs = counted(len(found), "pair")
     if different:
         text = (
-            f"Which pruner is taken matters for {name}: {len(different)} of {pairs} of pruners "
-            f"differ by more than chance. Farthest apart: {lead(widest)}."
+            f"In {bare(found[0].metric)}, {len(different)} of {pairs} of networks that differ in "
+            f"the pruner alone are apart by more than chance; farthest: {lead(widest)}."
         )
     else:
         undecided = phrases.still_open(found)
@@ -245,9 +260,8 @@ def _limits(view: View, families: Sequence[Family]) -> Iterator[str]:
     trainings = _trainings(view)
     if trainings == 1:
         yield (
-            "How far another training would land. Each network was trained once, and every "
-            "interval and p-value here is over test images: a difference is one between these "
-            "trained networks, not yet between methods."
+            "How far another training would land. Every interval and p-value here is over test "
+            "images: a difference is one between these trained networks, not yet between methods."
         )
     else:
         yield (
@@ -295,7 +309,7 @@ def corrections(families: Sequence[Family]) -> str:
 
 def markdown(found: Findings, links: Mapping[str, str]) -> str:
     """The findings as a part of a Markdown page; `links` says where what shows them is."""
-    lines = ["## What this study found", "", found.summary]
+    lines = ["## What this study found", "", found.summary, "", found.caution]
     for topic in found.topics:
         lines += ["", f"### {topic.title}", ""]
         for each in topic.answers:

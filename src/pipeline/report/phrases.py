@@ -75,9 +75,8 @@ def tally(found: Sequence[Comparison]) -> str:
         sizes = sorted(abs(each.effect.value) for each in found if each.effect.sign == sign)
         if sizes:
             metric = found[0].metric
-            first = amount(metric, sizes[0]).removesuffix(" points")
-            span = f"{first} to " if len(sizes) > 1 else ""
-            by = f"by {span}{amount(metric, sizes[-1])}"
+            least, most = amount(metric, sizes[0]), amount(metric, sizes[-1])
+            by = f"by {most}" if least == most else f"by {least.removesuffix(' points')} to {most}"
             parts.append(f"{way} ({judged(metric, sign)}) in {len(sizes)} {{}}, {by}")
     untested = sum(np.isnan(each.effect.p) for each in found)
     undecided = sum(not each.effect.sign for each in found) - untested

@@ -51,6 +51,12 @@ class Table:
     numbers: pd.DataFrame
     labels: int = 2
 
+    @property
+    def title(self) -> str:
+        """Its name in words."""
+        named = self.name.replace("-", " ")
+        return named[:1].upper() + named[1:]
+
     def markdown(self) -> str:
         """The caption, then a pipe table."""
         rule = ["---"] * self.labels + ["---:"] * (len(self.header) - self.labels)

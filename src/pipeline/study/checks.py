@@ -39,6 +39,7 @@ def validated(content: Mapping[str, Any]) -> dict[str, Any]:
     for error in sorted(validator.iter_errors(found), key=lambda each: list(map(str, each.path))):
         raise PipelineError(_explain(error))
     _check_metrics(found)
+    _check_examples(found)
     return found
 
 
@@ -71,6 +72,22 @@ def _check_metrics(content: Mapping[str, Any]) -> None:
             if metric not in known:
                 raise PipelineError(
                     f"figures.metrics: unknown metric {metric!r}; known: {', '.join(known)}"
+                )
+
+
+def _check_examples(content: Mapping[str, Any]) -> None:
+    """Refuse examples to draw that are no networks of the study."""
+    pruners = [
+        entry if isinstance(entry, str) else entry.get("label", entry["name"])
+        for entry in content["pruners"]
+    ]
+    for position, each in enumerate(content.get("figures", {}).get("examples", [])):
+        for key, known in (("pruner", pruners), ("sparsity", content["sparsities"])):
+            if each[key] not in known:
+                listed = ", ".join(map(str, known))
+                raise PipelineError(
+                    f"figures.examples[{position}]: {key} {each[key]!r} is none of this study's: "
+                    f"{listed}"
                 )
 
 

@@ -13,11 +13,11 @@ from pipeline.report.table import MISSING, number
 
 @dataclass(frozen=True)
 class Cell:
-    """A number with its interval, or a name; `value` is what is sorted by, if not the text."""
+    """A number with its interval, or a name."""
 
     text: str
     interval: str = ""
-    value: str = ""
+    name: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def rows(frame: pd.DataFrame, metrics: list[str]) -> Rows:
     for record in numbers.to_dict("records"):
         cells = [Cell(_name(record[key], key)) for key in keys]
         cells += [_measured(record, metric) for metric in shown]
-        cells += [Cell(display(str(record["definition"]), "definition"))]
+        cells += [Cell(display(str(record["definition"]), "definition"), name=True)]
         cells += [Cell(number(record[metric], 4)) for metric in others]
         cells += [Cell(number(record[size] / 1e6, 4)) for size in sizes]
         found.append(cells)
