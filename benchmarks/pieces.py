@@ -91,7 +91,7 @@ class Pieces:
 
     @contextlib.contextmanager
     def limit(self) -> Iterator[None]:
-        """Stop at the time limit what is under way, as SIGTERM does: trainings write their state."""
+        """Stop at the time limit what is under way, as SIGTERM does: trainings keep their state."""
 
         def stop(number: int, frame: FrameType | None) -> None:
             raise OutOfTime("the time limit")

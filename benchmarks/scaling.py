@@ -4,7 +4,7 @@
 
 Studies of about so many jobs are planned while nothing of them is there, then while all is there.
 Nothing is computed: payloads hold a few bytes, and every score is the same one. Each measurement is
-a process, whose CPU seconds and largest memory count; wall-clock time on a busy machine says little.
+a process, whose CPU seconds and largest memory count: a busy machine distorts wall-clock time.
 
     plan       the package's part of planning: reading the study, all specs, fingerprints, rules
     snakemake  `snakemake -n`, of which that is a part
@@ -15,21 +15,21 @@ a process, whose CPU seconds and largest memory count; wall-clock time on a busy
 import argparse
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import measuring
 import numpy as np
-import torch
 import yaml
-from planning import LARGE, PROFILE, ROOT
+from planning import LARGE, PROFILE, ROOT, processor
 
 from pipeline.cache import files, paths
 from pipeline.cache.specs import Score
@@ -101,7 +101,11 @@ def measured(command: list[str], folder: Path, expected: str = "") -> dict[str, 
     with (folder / "printed.txt").open("wb") as printed:
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=printed, stderr=-2)
-        _, status, used = os.wait4(process.pid, 0)
+        memory, ended = 0, 0
+        while not ended:
+            memory = max(memory, _memory(process.pid))
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+            time.sleep(0.02)
         process.returncode = os.waitstatus_to_exitcode(status)
     text = (folder / "printed.txt").read_text(errors="replace")
     if process.returncode or expected not in text:
@@ -109,8 +113,17 @@ def measured(command: list[str], folder: Path, expected: str = "") -> dict[str, 
     return {
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 2),
         "wall_seconds": round(time.monotonic() - begun, 2),
-        "memory_mb": used.ru_maxrss // 1024,
+        "memory_mb": memory // 1024,
     }
+
+
+def _memory(process: int) -> int:
+    """The largest memory of a process so far in kB; what `wait4` says may be its parent's."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def inodes(folder: Path) -> dict[str, int]:
@@ -196,8 +209,12 @@ def main() -> None:
                 found[-1][name] = value
                 print(f"{name}: {value}", flush=True)
         content = {
-            **measuring.hardware(torch.device("cpu")),
-            "load": os.getloadavg(),
+            "date": time.strftime("%Y-%m-%d"),
+            "processor": processor(),
+            "cores": os.cpu_count(),
+            "load": round(os.getloadavg()[1], 1),
+            "python": platform.python_version(),
+            "snakemake": version("snakemake"),
             "sizes": found,
             "cpu_milliseconds_of_a_job": rates(found),
         }
