@@ -13,8 +13,9 @@ import measuring
 import torch
 from torch import Tensor
 
+from pipeline.cutting.feature_maps import find_feature_maps
 from pipeline.models import build
-from pipeline.pruning.hrank import Ranks, feature_maps, matrix_ranks
+from pipeline.pruning.hrank import Ranks, matrix_ranks
 
 
 def plain_loop(maps: Tensor) -> Tensor:
@@ -45,8 +46,8 @@ def main() -> None:
     device = measuring.device(arguments)
     torch.manual_seed(0)
     model = build("resnet18", 100, image_size=arguments.size).eval().to(device)
-    graph, nodes = feature_maps(model)
-    found = Maps(model, graph, set(nodes.values()))
+    maps_of = find_feature_maps(model)
+    found = Maps(model, maps_of.graph, set(maps_of.nodes.values()))
     with torch.no_grad():
         found.run(torch.randn(arguments.images, 3, arguments.size, arguments.size, device=device))
     by_size: dict[str, list[Tensor]] = {}

@@ -15,7 +15,7 @@ import argparse
 import copy
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from pipeline.engine import Engine, Run
 from pipeline.engine.training import Training
 from pipeline.models import build
 from pipeline.pruning import prune
+
+WAYS = ("textbook", "resident", "engine")
 
 
 def resident(
@@ -69,6 +71,18 @@ def first(data: Dataset, images: int) -> Dataset:
     )
 
 
+def made_up(images: int) -> Dataset:
+    """Random images of CIFAR-100's shape, for where the data set is not."""
+    generator = torch.Generator().manual_seed(0)
+
+    def part(count: int) -> ImageSet:
+        pixels = torch.randint(256, (count, 3, 32, 32), generator=generator, dtype=torch.uint8)
+        return ImageSet(pixels, torch.arange(count) % 100, torch.arange(count))
+
+    names = tuple(str(number) for number in range(100))
+    return Dataset(part(images), part(100), names, (0.5,) * 3, (0.25,) * 3, pad=4, flip=True)
+
+
 def timed(ways: dict[str, Iterator[Any]], epochs: int, device: torch.device) -> dict[str, Any]:
     """Seconds of the first epoch and the median of the others, measured in turn."""
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -94,7 +108,9 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--sparsity", type=float, default=0.0, help="pruned by l1 first")
     parser.add_argument("--data", type=Path, help="where CIFAR-100 lies; the digits without it")
+    parser.add_argument("--random", type=int, help="so many random images of CIFAR-100's shape")
     parser.add_argument("--images", type=int, help="only so many training images")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--epochs", type=int, default=6, help="the first is not timed")
     parser.add_argument("--engine", type=Engine.parse, default=Engine())
@@ -103,7 +119,12 @@ def main() -> None:
     arguments = parser.parse_args()
     device = measuring.device(arguments)
 
-    data = cifar100.load(arguments.data) if arguments.data else digits.load()
+    if arguments.random:
+        data, name = made_up(arguments.random), "random"
+    elif arguments.data:
+        data, name = cifar100.load(arguments.data), "cifar100"
+    else:
+        data, name = digits.load(), "digits"
     data = first(data, arguments.images or len(data.train))
     recipe = Recipe(
         arguments.epochs, batch_size=arguments.batch_size, lr=0.01, precision=arguments.precision
@@ -113,18 +134,20 @@ def main() -> None:
     if arguments.sparsity:
         example = torch.zeros(1, 3, data.image_size, data.image_size)
         model, _ = prune(model, "l1", arguments.sparsity, example_input=example)
-    ways = {
-        "textbook": textbook.epochs(copy.deepcopy(model), data, recipe, device=str(device)),
-        "resident": resident(copy.deepcopy(model), data, recipe, device),
-        "engine": Training(
-            copy.deepcopy(model), data, recipe, seed=0, run=Run(device, arguments.engine)
+    start: dict[str, Callable[[nn.Module], Iterator[Any]]] = {
+        "textbook": lambda model: textbook.epochs(model, data, recipe, device=str(device)),
+        "resident": lambda model: resident(model, data, recipe, device),
+        "engine": lambda model: Training(
+            model, data, recipe, seed=0, run=Run(device, arguments.engine)
         ).epochs(),
     }
+    ways = {way: start[way](copy.deepcopy(model)) for way in arguments.ways}
     begun = time.perf_counter()
     found = timed(ways, arguments.epochs, device)
     ratios = {
         f"{name}_over_engine": round(found[name]["median"] / found["engine"]["median"], 3)
         for name in ("textbook", "resident")
+        if name in found and "engine" in found
     }
     arguments.engine = str(arguments.engine)
     measuring.report(
@@ -132,7 +155,7 @@ def main() -> None:
         arguments,
         device,
         {
-            "data": "cifar100" if arguments.data else "digits",
+            "data": name,
             "images": len(data.train),
             "timed_epochs": arguments.epochs - 1,
             "seconds_an_epoch": found,

@@ -12,6 +12,20 @@ from pipeline import registry
 from pipeline.datasets import Dataset, ImageSet
 from pipeline.engine.optimiser import SGD, ParameterGroup
 
+# Files that take long, the longest first: begun last, one would leave the other worker idle.
+LONG = ("slurm/test_slurm.py", "workflow/test_invalidation.py", "workflow/test_faults.py",
+        "workflow/test_edges.py", "workflow/test_folders.py", "workflow/test_frozen.py",
+        "workflow/test_one_place.py", "running/test_loading.py", "running/test_job.py",
+        "engine/test_resume.py", "test_full_size.py", "test_fuzz.py", "test_packaging.py",
+        "workflow/test_conda.py")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of `LONG` files first, in its order."""
+    folder = Path(__file__).parent
+    ranks = {folder / name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
 
 @pytest.fixture(autouse=True)
 def _one_thread_and_no_plugins() -> Iterator[None]:

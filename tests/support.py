@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -57,16 +58,28 @@ class Project:
     def copy(self, folder: Path) -> "Project":
         """The same project, with all that it has made, in a folder that is empty."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
-        other = object.__new__(Project)
-        other.folder, other.study = folder, deepcopy(self.study)
+        other = Project.at(folder)
+        other.study = deepcopy(self.study)
         return other
+
+    @staticmethod
+    def at(folder: Path) -> "Project":
+        """The project that lies in a folder, with the tiny study."""
+        project = object.__new__(Project)
+        project.folder, project.study = folder, deepcopy(TINY)
+        return project
 
     @property
     def artifacts(self) -> Path:
         return self.folder / "artifacts"
 
     def call(self, *command: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        """Run a command of this project's python, with this project's code."""
+        """Run a module of this project's python, with this project's code.
+
+        What a command `before` it starts is a process of its own, anything else a fork.
+        """
+        if not before:
+            return self._fork(*command)
         process = self.start(*command, before=before)
         try:
             printed, complained = process.communicate(timeout=600)
@@ -74,10 +87,34 @@ class Project:
             process.kill()  # nothing, where it has ended
         return subprocess.CompletedProcess(command, process.returncode, printed, complained)
 
+    def _fork(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """The same in a fork of a process that has imported the libraries."""
+        with TemporaryDirectory() as folder:
+            printed, complained = Path(folder, "printed"), Path(folder, "complained")
+            call = {
+                "folder": str(self.folder),
+                "environment": self.environment,
+                "command": command,
+                "printed": str(printed),
+                "complained": str(complained),
+            }
+            server = _snakemake()
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(json.dumps(call) + "\n")
+            server.stdin.flush()
+            status = int(server.stdout.readline())
+            return subprocess.CompletedProcess(
+                command, status, printed.read_text(), complained.read_text()
+            )
+
     @property
     def environment(self) -> dict[str, str]:
         """Where commands find this project's code."""
-        return os.environ | {
+        keeping_byte_code = {
+            name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+        }
+        return keeping_byte_code | {
             "PYTHONPATH": str(self.folder / "src"),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
@@ -122,19 +159,9 @@ class Project:
 
     def dry_run(self, *arguments: str, **changes: Any) -> tuple[int, str]:
         """What ``snakemake -n`` ends with, and what it prints."""
-        printed = self.folder / "printed.txt"
-        call = {
-            "folder": str(self.folder),
-            "source": str(self.folder / "src"),
-            "arguments": ["--configfile", self.write(**changes), "--dry-run", *arguments],
-            "printed": str(printed),
-        }
-        server = _snakemake()
-        assert server.stdin is not None
-        assert server.stdout is not None
-        server.stdin.write(json.dumps(call) + "\n")
-        server.stdin.flush()
-        return int(server.stdout.readline()), printed.read_text()
+        study = self.write(**changes)
+        done = self.call("snakemake", "--configfile", study, "--dry-run", *arguments)
+        return done.returncode, done.stdout + done.stderr
 
     def planned(self, *arguments: str, **changes: Any) -> Counter[str]:
         """What would run: ``prune digits/resnet18/plain-0/l1-0.5`` and the like."""

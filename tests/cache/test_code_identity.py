@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.cache import code_identity
 from pipeline.cache.code_identity import (
-    _walk,
+    _tokens,
     digest,
     edited,
     find,
@@ -104,7 +104,7 @@ def statements():
 def token_digest(source: str) -> str:
     import hashlib
 
-    return hashlib.sha256("\0".join(_walk(ast.parse(source))).encode()).hexdigest()[:8]
+    return hashlib.sha256("\0".join(_tokens(ast.parse(source))).encode()).hexdigest()[:8]
 
 
 def test_digest_is_frozen_across_python_versions() -> None:
@@ -115,11 +115,11 @@ def test_digest_is_frozen_across_python_versions() -> None:
 def test_an_empty_part_of_an_f_string_is_nothing() -> None:
     # As Python 3.12 parses it, whatever parses it here.
     tree = ast.parse('f"{i:>{w}}"')
-    found = list(_walk(tree))
+    found = list(_tokens(tree))
     (text,) = [node.format_spec for node in ast.walk(tree) if isinstance(node, ast.FormattedValue)
                and node.format_spec]  # fmt: skip
     text.values = [ast.Constant(""), *text.values, ast.Constant("")]
-    assert list(_walk(tree)) == found
+    assert list(_tokens(tree)) == found
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Script:
         if delay == WRITING:
             # It may end before it is caught, which counts as no interruption.
             while process.poll() is None and not list(self.folder.glob(f".{paths.RESUME}.*.tmp")):
-                pass
+                time.sleep(0.0005)
         else:
             time.sleep(delay)
         process.send_signal(number)

@@ -33,7 +33,10 @@ WITH_100_CLASSES = {
 @pytest.mark.parametrize("arch", TABLE_1)
 def test_table_1_of_the_paper(arch: str) -> None:
     model = build(arch, 10)
-    reports = [prune(model, "random", s, example_input=EXAMPLE)[1] for s in SPARSITIES]
+    # One check of a cut: at full width each takes seconds; narrow networks get theirs elsewhere.
+    reports = [
+        prune(model, "random", s, example_input=EXAMPLE, check=s == 0.8)[1] for s in SPARSITIES
+    ]
     assert tuple(report.parameters for report in reports) == TABLE_1[arch]
     assert {report.parameters_before for report in reports} == {TABLE_1[arch][0]}
 
@@ -43,7 +46,7 @@ def test_table_1_with_100_classes(arch: str) -> None:
     model = build(arch, 100)
     for sparsity, millions in zip(SPARSITIES, WITH_100_CLASSES[arch], strict=True):
         smaller, report = prune(
-            model, "l1", sparsity, example_input=EXAMPLE, coupling="independent"
+            model, "l1", sparsity, example_input=EXAMPLE, coupling="independent", check=False
         )
         counted = sum(parameter.numel() for parameter in smaller.parameters())
         assert report.parameters == counted
@@ -75,7 +78,9 @@ def test_sizes_on_imagenet(network: str, coupling: str) -> None:
     example = torch.zeros(1, 3, 64, 64)
     assert imagenet_resnet18(0) == 11_689_512  # as torchvision says
     for sparsity in (0.0, 0.2, 0.6):
-        _, report = prune(model, "l1", sparsity, example_input=example, coupling=coupling)
+        _, report = prune(
+            model, "l1", sparsity, example_input=example, coupling=coupling, check=sparsity == 0.6
+        )
         assert report.parameters == imagenet_resnet18(sparsity)
 
 

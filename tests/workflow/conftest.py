@@ -1,5 +1,7 @@
 """The tiny study, run once."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,26 @@ from support import Project
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose tiny study has been run, to be looked at or copied."""
-    project = Project(tmp_path_factory.mktemp("finished"))
+    """A project whose tiny study has been run, to be looked at or copied.
+
+    The first worker that asks for one runs it, and each gets a copy.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return run(folder)
+    shared = tmp_path_factory.getbasetemp().parent / "finished"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_there = shared.with_suffix(".run")
+        project = Project.at(shared) if is_there.exists() else run(shared)
+        is_there.touch()
+        return project.copy(folder)
+
+
+def run(folder: Path) -> Project:
+    """A project in which the tiny study has been run."""
+    folder.mkdir(exist_ok=True)
+    project = Project(folder)
     # An identity of their own keeps edited units what they are, and lets them be edited further.
     listed = project.call("pipeline", "code", "--study", project.write()).stdout
     edited = [line.split(":")[0] for line in listed.splitlines() if ": edited" in line]

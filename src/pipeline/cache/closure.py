@@ -171,7 +171,12 @@ def _sources(name: str, base: Path, *, relative: bool) -> Iterator[Path]:
     if base != PACKAGE.parent and (relative or name.partition(".")[0] != PACKAGE.name):
         yield from sources_of(name, base)
     elif name.partition(".")[0] == PACKAGE.name:
-        parts = name.split(".")
-        neutral = [n for n in range(1, len(parts) + 1) if is_neutral(".".join(parts[:n]))]
-        seen = parts[: neutral[0] - 1] if neutral else parts
-        yield from sources_of(".".join(seen), PACKAGE.parent)
+        yield from _sources_of_package(name)
+
+
+@cache
+def _sources_of_package(name: str) -> tuple[Path, ...]:
+    parts = name.split(".")
+    neutral = [n for n in range(1, len(parts) + 1) if is_neutral(".".join(parts[:n]))]
+    seen = parts[: neutral[0] - 1] if neutral else parts
+    return sources_of(".".join(seen), PACKAGE.parent)

@@ -84,6 +84,11 @@ class Status:
             if not manifests.is_finished(self._folder(name), spec)
         }
 
+    @cached_property
+    def _not_made(self) -> set[str]:
+        """What is missing, or not whole, and is not made, since nothing to make needs it."""
+        return self.missing - self.to_make
+
     def row(self, combination: Combination) -> list[str]:
         """A combination, and what there is to do for it."""
         cells = [in_a_cell(name, combination.axes[name]) for name in self._columns]
@@ -106,7 +111,7 @@ class Status:
             return f"makes {by_stage(makes)} ({self._why(makes)})"
         if name in self.missing:
             return "score is damaged"
-        spare = needed & self.missing - self.to_make
+        spare = needed & self._not_made
         damaged = {each for each in spare if self._seems_there(each)}
         remarks = {"others need": makes, "damaged": damaged, "not kept": spare - damaged}
         return "; ".join(
@@ -182,7 +187,7 @@ class Status:
         return [
             str(self._folder(name))
             for name in self.plan.nodes
-            if name in self.missing - self.to_make and self._seems_there(name)
+            if name in self._not_made and self._seems_there(name)
         ]
 
     def totals(self, root: Path, jobs: int) -> list[list[str]]:
