@@ -19,7 +19,7 @@ FOLDS = (
      "for architecture, fold in product(self.architectures, range(self.folds)):\n"),
     ("(data, architecture, method, replicate):", "(data, architecture, method, replicate, fold):"),
     ("                                member=member,\n",
-     "                                member=member,\n                                fold=fold,\n"),
+     "                                member=member, fold=fold,\n"),
     ("        method: entries.Entry,\n        replicate: int,\n",
      "        method: entries.Entry,\n        replicate: int,\n        fold: int,\n"),
     ("0.0, member, replicate)", "0.0, member, replicate, fold)"),
