@@ -157,7 +157,12 @@ def simulate(
         values, draws = measured(metric, logits, right, resamples)
         both = np.stack([values[:, 0], values[:, 1] - values[:, 0]])
         drawn = np.stack([draws[:, 0], draws[:, 1] - draws[:, 0]])
-        low, high = Replicated.of(both, drawn).bounds(shifted=shifted)
+        # A mean, and a difference, have intervals of their own.
+        bounds = [
+            Replicated.of(*each).bounds(shifted=shifted, difference=difference)
+            for *each, difference in zip(both, drawn, (False, True), strict=True)
+        ]
+        low, high = np.swapaxes(bounds, 0, 1)
         lows.append(low)
         highs.append(high)
     low, high = np.concatenate(lows, axis=1), np.concatenate(highs, axis=1)

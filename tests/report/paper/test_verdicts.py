@@ -276,9 +276,9 @@ def test_of_two_eces_the_debiased_ones_are_compared() -> None:
     clipped = rows[rows["metric"] == "ece"].assign(metric="ece_clipped", value=0.0)
     frame = pd.concat([rows, clipped], ignore_index=True)
     scatter = np.random.default_rng(0).normal(0, 0.01, 500)
-    names = [
-        ("digits", "resnet18", "none", 0.0, "msp", 0),
-        ("digits", "resnet18", "l1", 0.4, "msp", 0),
+    both = [
+        names("digits", "resnet18", "none", 0.0, "msp"),
+        names("digits", "resnet18", "l1", 0.4, "msp"),
     ]
 
     def asked(own: float) -> list[tuple[int, int, int]]:
@@ -287,13 +287,64 @@ def test_of_two_eces_the_debiased_ones_are_compared() -> None:
                 "ece_clipped": value + 0.005 + sign * scatter,
                 "own/ece_clipped": np.array(value),
             }
-            for name, value, sign in zip(names, (0.0, own), (-1, 1), strict=True)
+            for name, value, sign in zip(both, (0.0, own), (-1, 1), strict=True)
         }
         return counts(frame, "sparsity", STEP, {"ece": RISES}, draws)
 
     # The difference scatters by .02, and no shift remains of it: .03 may be nothing, .05 is not.
     assert asked(0.03) == [(1, 0, 0)]
     assert asked(0.05) == [(1, 1, 0)]
+
+
+def replicated(values: list[tuple[float, float]]) -> pd.DataFrame:
+    """An unpruned and a pruned network, with an AUSE for each replicate."""
+    return pd.concat([
+        study([("none", 0.0, 0.9, one), ("l1", 0.4, 0.9, other)], replicate=number)
+        for number, (one, other) in enumerate(values)
+    ], ignore_index=True)  # fmt: skip
+
+
+def replicated_draws(values: list[tuple[float, float]], scatter: list[np.ndarray]) -> Resamples:
+    """Resamples that move both networks of a replicate alike, and the pruned one by itself."""
+    return {
+        names("digits", "resnet18", pruner, sparsity, "msp", replicate=number): {"ause": draws}
+        for number, (one, other) in enumerate(values)
+        for pruner, sparsity, draws in (
+            ("none", 0.0, np.full(200, one)), ("l1", 0.4, other + scatter[number])
+        )
+    }  # fmt: skip
+
+
+def test_a_difference_that_replicates_do_not_share_is_open() -> None:
+    still = [np.zeros(200)] * 3
+    # Each pair differs by far more than its images scatter; of the second three one falls.
+    for values, found in (
+        ([(0.20, 0.25), (0.30, 0.35), (0.10, 0.151)], (1, 1, 0)),
+        ([(0.20, 0.25), (0.30, 0.35), (0.10, 0.08)], (1, 0, 0)),
+    ):
+        draws = replicated_draws(values, still)
+        assert counts(replicated(values), "sparsity", STEP, {"ause": RISES}, draws) == [found]
+        opposite = (found[0], found[2], found[1])
+        assert counts(replicated(values), "sparsity", STEP, {"ause": FALLS}, draws) == [opposite]
+
+
+def test_identical_replicates_decide_as_the_images_do() -> None:
+    # All replicates see the same images, so three of them say no more than one.
+    scatter = np.random.default_rng(0).normal(0, 0.02, 200)
+    scatter = 0.02 * (scatter - scatter.mean()) / scatter.std()
+    for change, decided in ((0.038, 0), (0.041, 1)):
+        values = [(0.2, 0.2 + change)] * 3
+        draws = replicated_draws(values, [scatter] * 3)
+        found = counts(replicated(values), "sparsity", STEP, {"ause": RISES}, draws)
+        assert found == [(1, decided, 0)]
+
+
+def test_a_pair_is_that_of_a_replicate() -> None:
+    # The unpruned networks lie .2 apart, and each pruned one by .01 to .012 above its own.
+    values = [(0.1, 0.11), (0.3, 0.311), (0.5, 0.512)]
+    assert counts(replicated(values), "sparsity", STEP, {"ause": RISES}) == [(1, 1, 0)]
+    crossed = [(0.1, 0.311), (0.3, 0.512), (0.5, 0.11)]
+    assert counts(replicated(crossed), "sparsity", STEP, {"ause": RISES}) == [(1, 0, 0)]
 
 
 def test_claims_about_what_a_study_lacks_are_not_testable() -> None:
