@@ -30,7 +30,8 @@ def study(
     rows = [
         {
             "dataset": dataset, "architecture": "resnet18", "pruner": pruner, "sparsity": sparsity,
-            "uncertainty": uncertainty, "member": 0, "definition": "msp", "default": True,
+            "uncertainty": uncertainty, "member": 0, "replicate": 0, "test_set": "test",
+            "definition": "msp", "default": True,
             "metric": metric, "value": value, "low": value - half_width,
             "high": value + half_width, "samples": 1, "images": 100, "parameters": 1e6,
             "macs": 1e6,

@@ -123,7 +123,8 @@ def write(
         if metric not in known:
             raise PipelineError(f"unknown metric {metric!r} to draw; known: {', '.join(known)}")
 
-    study = View(frame, scores, metrics, results.read_resamples(scores))
+    own, others = results.by_test_set(frame)
+    study = View(own, scores, metrics, results.read_resamples(scores), others=others)
     page = Page(folder, formats, dpi)
     page.add(READING, *notes, *_other_copies(scores), "## Figures")
     for view, (name, figure) in made(figures, study):

@@ -31,6 +31,8 @@ class View:
         metrics: what is shown beside the accuracy.
         resamples: of the whole study, by the values of `results.KEYS`.
         part: by column, what the view is restricted to.
+        whole: the view of the whole study.
+        others: the rows of other test sets, of the whole study; `frame` has none of them.
     """
 
     frame: pd.DataFrame
@@ -39,6 +41,7 @@ class View:
     resamples: Resamples = field(default_factory=dict)
     part: Mapping[str, str] = field(default_factory=dict)
     whole: "View | None" = None
+    others: pd.DataFrame | None = None
 
     def of(self, *names: str) -> "View":
         """The part of the study that is one data set, or one data set and architecture."""
@@ -55,6 +58,11 @@ class View:
         """One view of each data set and architecture that occur together."""
         rows = self.frame[list(PARTS)].drop_duplicates()
         return [self.of(*names) for names in rows.itertuples(index=False, name=None)]
+
+    @property
+    def everything(self) -> pd.DataFrame:
+        """The whole study's rows, those of other test sets included."""
+        return self.frame if self.others is None else pd.concat([self.frame, self.others])
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows that belong to this part."""
