@@ -117,5 +117,5 @@ def points(view: View, name: str) -> pd.DataFrame:
 
 def _of(view: View, name: str) -> pd.DataFrame:
     """The rows of one test set, under the name that `results.shown` takes."""
-    rows = view.everything
+    rows = view.everything_averaged
     return rows[rows["test_set"] == name].assign(test_set=OWN)

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from pipeline.metrics.detection import AUROC, FPR95, HIGHER_IS_BETTER, LABELS
 from pipeline.report import panels, style, test_sets
 from pipeline.report.names import display
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 EACH = "network"
@@ -40,7 +41,8 @@ def draw(view: View, name: str, points: pd.DataFrame) -> Figure:
     figure, axes = panels.panels(
         len(LABELS),
         len(uncertainties),
-        f"{view.title}: telling {display(name, 'dataset')} from the test images",
+        f"{view.title}: telling {display(name, 'dataset')} from the test images, "
+        f"{in_a_title(view.replicates)}",
         legend=_legend(view, points),
         width=3.0,
         height=2.2,

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from pipeline.report import panels, style, test_sets
 from pipeline.report.names import display
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 EACH = "network"
@@ -39,7 +40,7 @@ def draw(view: View, kind: str, points: pd.DataFrame) -> Figure:
     figure, axes = panels.panels(
         len(metrics),
         len(uncertainties),
-        f"{view.title}: {kind.replace('_', ' ')} of growing severity, the same networks",
+        f"{view.title}: {kind.replace('_', ' ')} of growing severity, {in_a_title(view.replicates)}",
         legend=_legend(view, points),
         width=3.0,
         height=2.0,
@@ -50,7 +51,7 @@ def draw(view: View, kind: str, points: pd.DataFrame) -> Figure:
             _panel(ax, points[points["uncertainty"] == uncertainty], metric, view)
             if row is axes[0]:
                 ax.set_title(display(uncertainty, "uncertainty"))
-        row[0].set_ylabel(style.label(metric).replace(", ", ",\n"))
+        row[0].set_ylabel(",\n".join(style.label(metric).rsplit(", ", 1)))
     for ax in axes[-1]:
         ax.set_xlabel("Severity (0: as they are)")
     return figure

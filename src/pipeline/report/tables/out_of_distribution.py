@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.metrics.detection import AUROC, FPR95
 from pipeline.report import test_sets
+from pipeline.report.replicates import trainings
 from pipeline.report.table import MISSING, Table, by_sparsity, number
 from pipeline.report.view import View
 
@@ -28,7 +29,8 @@ def tables(view: View) -> Iterator[Table]:
         view.stem("out-of-distribution"),
         f"{view.title}: AUROC/FPR95 in per cent of telling images of another data set from the "
         "test images by the uncertainty, at sparsities s. 50 is the AUROC of chance. FPR95 is the "
-        "share of the test images that are taken for others where 95 % of the others are found.",
+        "share of the test images that are taken for others where 95 % of the others are found. "
+        f"{trainings(view.replicates)}",
         ["Data set", *header[1:]],
         [[cell.replace("–/–", MISSING) for cell in row] for row in rows],
         found[["dataset", "architecture", *ROWS, "sparsity", *bounds]],

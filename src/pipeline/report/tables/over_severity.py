@@ -6,7 +6,8 @@ import pandas as pd
 
 from pipeline.report import test_sets
 from pipeline.report.names import display
-from pipeline.report.table import MISSING, Record, Table, number, records
+from pipeline.report.replicates import trainings
+from pipeline.report.table import MISSING, Record, Table, measured, records
 from pipeline.report.view import View
 
 EACH = "network"
@@ -38,12 +39,17 @@ def table(view: View, points: pd.DataFrame, metric: str) -> Table:
             f"{record['sparsity']:g}",
         )
         rows.setdefault(names, {})[record["severity"]] = _cell(record, metric)
-    bounds = [f"{metric}{bound}" for bound in ("", "_low", "_high") if f"{metric}{bound}" in points]
+    bounds = [
+        f"{metric}{bound}"
+        for bound in ("", "_low", "_high", "_std")
+        if f"{metric}{bound}" in points
+    ]
     scale = " in %" if metric == "accuracy" else ""
     return Table(
         view.stem(f"over-severity-{metric.replace('_', '-')}"),
         f"{view.title}: {display(metric, 'metric')}{scale} of corrupted test images, at each "
-        "severity; 0 are the test images as they are. The networks are the same.",
+        f"severity; 0 are the test images as they are. The networks are the same. "
+        f"{trainings(view.replicates)}",
         ["Corruption", "Pruner", "Uncertainty", "Sparsity", *map(str, severities)],
         [
             [*names, *(cells.get(severity, MISSING) for severity in severities)]
@@ -56,5 +62,5 @@ def table(view: View, points: pd.DataFrame, metric: str) -> Table:
 
 def _cell(record: Record, metric: str) -> str:
     if metric == "accuracy":
-        return number(100 * record[metric], 2)
-    return number(record[metric], 4)
+        return measured(record, metric, 2, 100)
+    return measured(record, metric, 4)
