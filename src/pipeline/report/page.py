@@ -42,6 +42,12 @@ READING = """# Results
   networks or passes, by default of the logits. The ECE of these takes 1 − the
   uncertainty, scaled to [0, 1], for the confidence, as the paper does; *ECE of p[ŷ]* is the
   ordinary one.
+- *Scaled* is what remains after temperature scaling: logits are divided by one number, which each
+  half of the test images takes from the other. It takes away what is only sharpness: a temperature
+  above 1 belongs to a network that is too sure of itself. *Conformal sets* (LAC, APS) hold the
+  label of nine images in ten; how many classes that takes says what the network knows.
+- *Aleatoric* is the mean entropy of the members' own predictions, *epistemic* what the entropy of
+  their mean prediction has beyond it.
 - *BN* prunes by the scale of the batch norm. Sparsity 0 is the same unpruned network for every
   pruner.
 - {trainings}
