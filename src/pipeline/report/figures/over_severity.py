@@ -40,7 +40,8 @@ def draw(view: View, kind: str, points: pd.DataFrame) -> Figure:
     figure, axes = panels.panels(
         len(metrics),
         len(uncertainties),
-        f"{view.title}: {kind.replace('_', ' ')} of growing severity, {in_a_title(view.replicates)}",
+        f"{view.title}: {kind.replace('_', ' ')} of growing severity, "
+        f"{in_a_title(view.replicates)}",
         legend=_legend(view, points),
         width=3.0,
         height=2.0,

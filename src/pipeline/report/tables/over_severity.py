@@ -55,7 +55,7 @@ def table(view: View, points: pd.DataFrame, metric: str) -> Table:
             [*names, *(cells.get(severity, MISSING) for severity in severities)]
             for names, cells in rows.items()
         ],
-        points[["dataset", "architecture", *ROWS, "severity", *bounds]],
+        points[["dataset", "architecture", *ROWS, "severity", *columns]],
         labels=4,
     )
 
