@@ -39,11 +39,7 @@ def table(view: View, points: pd.DataFrame, metric: str) -> Table:
             f"{record['sparsity']:g}",
         )
         rows.setdefault(names, {})[record["severity"]] = _cell(record, metric)
-    bounds = [
-        f"{metric}{bound}"
-        for bound in ("", "_low", "_high", "_std")
-        if f"{metric}{bound}" in points
-    ]
+    columns = [f"{metric}{bound}" for bound in ("", "_low", "_high", "_std")]
     scale = " in %" if metric == "accuracy" else ""
     return Table(
         view.stem(f"over-severity-{metric.replace('_', '-')}"),
