@@ -177,7 +177,16 @@ def write(
 
     about = about or About()
     resamples = results.read_resamples(scores)
-    study = View(frame, scores, metrics, resamples, examples=examples, trained=about.trained)
+    own, others = results.by_test_set(frame)
+    study = View(
+        own,
+        scores,
+        metrics,
+        resamples,
+        examples=examples,
+        trained=about.trained,
+        others=others,
+    )
     page = Page(folder, formats, dpi)
     found = findings.find(study)
     notes = [*notes, *_other_copies(scores)]
@@ -204,7 +213,7 @@ def write(
         paper=paper,
         paper_reading=f"{comparison.READING_CLAIMS}\n\n{comparison.PAIRING}",
         rows=rows(frame, list(metrics)),
-        explorer=explorer.data(frame, scores),
+        explorer=explorer.data(own, scores),
     )
     html = folder / "report.html"
     files.write_bytes(html, render(content).encode())

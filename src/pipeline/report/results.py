@@ -194,6 +194,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n")
 
 
+def by_test_set(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the data sets' own test images, and those of other test sets."""
+    own = frame["test_set"] == REPEATS["test_set"]
+    return frame[own], frame[~own]
+
+
 def unrepeated(frame: pd.DataFrame, resamples: Resamples | None = None) -> pd.DataFrame:
     """The rows that tables and figures show: the first member's, and means over replicates.
 

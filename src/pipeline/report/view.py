@@ -37,6 +37,7 @@ class View:
         whole: the study that this is a part of.
         examples: the pruners and sparsities whose curves are drawn, if the study says which.
         trained: the whole study's networks whose training may have been recorded.
+        others: the rows of other test sets, of the whole study; `frame` has none of them.
     """
 
     frame: pd.DataFrame
@@ -47,6 +48,7 @@ class View:
     whole: "View | None" = None
     examples: Sequence[Mapping[str, Any]] = ()
     trained: Sequence[Trained] = ()
+    others: pd.DataFrame | None = None
 
     def of(self, *names: str) -> "View":
         """The part of the study that is one data set, or one data set and architecture."""
@@ -63,6 +65,18 @@ class View:
         """One view of each data set and architecture that occur together."""
         rows = self.frame[list(PARTS)].drop_duplicates()
         return [self.of(*names) for names in rows.itertuples(index=False, name=None)]
+
+    @property
+    def everything(self) -> pd.DataFrame:
+        """The whole study's rows, those of other test sets included."""
+        return self.frame if self.others is None else pd.concat([self.frame, self.others])
+
+    @cached_property
+    def everything_averaged(self) -> pd.DataFrame:
+        """The same with means over replicates."""
+        if self.whole:
+            return self.whole.everything_averaged
+        return averaged(self.everything, self.resamples)
 
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows that belong to this part."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.datasets import AnyDataset, Dataset
 from pipeline.errors import PipelineError
 
+LABEL = "CIFAR-C"
 PATH = "the folder of the published arrays, such as data/CIFAR-10-C"
 
 KINDS = (
