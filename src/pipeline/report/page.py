@@ -53,9 +53,9 @@ READING = """# Results
   tell how far another training would land. That of the accuracy is Clopper and Pearson's, that of
   an ECE is the debiased ECE's: it covers the true calibration error at least 95 times of 100, and
   may lie below the plain ECE, which is biased upwards. Where the confidence is scaled to the most
-  and the least uncertain image, that truth is one at the scale of these images only. All others are
-  percentiles of resamples: of fewer than 50 errors they can be too narrow, of fewer than 5 a
-  ranking has none.
+  and the least uncertain image, that truth is one at the scale of these images only. Those of
+  rankings (AUSE, AUROC and their kin) are percentiles of resamples, widened where errors are few;
+  of fewer than 5 a ranking has none.
 - `results.csv` has every number, of every definition of uncertainty and every member. What is not
   explained here is in the project's `docs/methods.md`."""
 
