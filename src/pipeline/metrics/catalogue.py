@@ -6,15 +6,12 @@ read it, so a new metric is one entry:
     Metric("oracle_aurc", "AURC of the oracle", RANKING, lambda e: e.ranked.oracle.aurc())
 """
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece
 from pipeline.metrics.chance import permutation_test
 from pipeline.metrics.clipped import clipped_error
 from pipeline.metrics.debiased import adaptive_gap_sums, classwise_debiased, ece_debiased
-from pipeline.metrics.evaluation import Evaluation
 from pipeline.metrics.few_errors import of_area, of_false_positives, of_ranking, of_share
 from pipeline.metrics.intervals import (
     Interval,
@@ -29,13 +26,6 @@ from pipeline.metrics.metric import CONFIDENCE, NEEDS, PROBABILITIES, RANKING, M
 BINS = (15, 10)
 
 RANKED, AREA = Interval(bounds=of_ranking), Interval(bounds=of_area)
-
-
-def _scaled(error: Callable[..., float], e: Evaluation) -> float:
-    """A calibration error after temperature scaling, NaN where there is no temperature."""
-    if np.isnan(e.halved.temperature):
-        return np.nan
-    return error(e.halved.scaled.confidence, e.correct, bins=e.bins)
 
 
 METRICS = (
@@ -145,21 +135,21 @@ METRICS = (
         "ece_scaled",
         "ECE of p[ŷ], scaled",
         PROBABILITIES,
-        lambda e: _scaled(ece, e),
+        lambda e: e.halved.error(ece, e.bins),
         interval="ece_scaled_debiased",
     ),
     Metric(
         "ece_scaled_debiased",
         "ECE of p[ŷ], scaled, debiased",
         PROBABILITIES,
-        lambda e: _scaled(ece_debiased, e),
+        lambda e: e.halved.error(ece_debiased, e.bins),
         interval=error_of(lambda e: e.halved.scaled.confidence),
     ),
     Metric(
         "adaptive_ece_scaled",
         "Adaptive ECE, scaled",
         PROBABILITIES,
-        lambda e: _scaled(adaptive_ece, e),
+        lambda e: e.halved.error(adaptive_ece, e.bins),
         interval=error_of(lambda e: e.halved.scaled.confidence, adaptive_gap_sums, on_request=True),
     ),
     Metric(
