@@ -8,10 +8,15 @@ import pandas as pd
 from pipeline.cache.specs import Score
 from pipeline.report import results
 from pipeline.report.results import Scores
-from pipeline.study import Combination
+from pipeline.study import REPEATS, Combination
 
 # pruner, sparsity, accuracy, ause
 Network = tuple[str, float, float, float]
+
+
+def names(*shown: Any, **repeats: int) -> tuple[Any, ...]:
+    """The value on each axis: those that are shown, and of the others the default or another."""
+    return *shown, *(REPEATS | repeats).values()
 
 
 def scores(folder: Path, other_copies: tuple[str, ...] = (), **axes: Any) -> Scores:
@@ -25,16 +30,17 @@ def study(
     half_width: float = 0.0,
     dataset: str = "digits",
     uncertainty: str = "msp",
+    **repeats: int,
 ) -> pd.DataFrame:
     """A tidy frame of a ResNet18 whose intervals reach `half_width` to both sides."""
     rows = [
         {
             "dataset": dataset, "architecture": "resnet18", "pruner": pruner, "sparsity": sparsity,
-            "uncertainty": uncertainty, "member": 0, "definition": "msp", "default": True,
+            "uncertainty": uncertainty, "definition": "msp", "default": True,
             "metric": metric, "value": value, "low": value - half_width,
             "high": value + half_width, "samples": 1, "images": 100, "parameters": 1e6,
             "macs": 1e6,
-        }
+        } | REPEATS | repeats
         for pruner, sparsity, accuracy, ause in networks
         for metric, value in (("accuracy", accuracy), ("ause", ause), ("ece", 0.1))
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from pipeline.engine.inference import predict
 from pipeline.engine.training import fit
 from pipeline.models import build
 from pipeline.pruning import prune
-from pipeline.registry import DATASETS, PRUNERS, UNCERTAINTIES, Option, use_plugins
+from pipeline.registry import DATASETS, PRUNERS, TEST_SETS, UNCERTAINTIES, Option, use_plugins
 
 BLOCKS = [
     block
@@ -27,6 +27,17 @@ def as_plugins(folder: Path, *names: str) -> None:
     for name, block in zip(names, BLOCKS, strict=True):
         (folder / f"{name}.py").write_text(block)
     use_plugins(folder / f"{name}.py" for name in names)
+
+
+def test_a_test_set_turns_images(tmp_path: Path, make_dataset: Callable[..., Dataset]) -> None:
+    (block,) = under("A test set")
+    (tmp_path / "upside_down.py").write_text(block)
+    use_plugins([tmp_path / "upside_down.py"])
+    assert TEST_SETS.options("upside_down") == {"mirror": Option(False)}
+    data = make_dataset()
+    for mirror, axes in ((False, (2,)), (True, (2, 3))):
+        found = TEST_SETS.load("upside_down").shifted(data, mirror=mirror)
+        assert torch.equal(found.test.images.flip(axes), data.test.images)
 
 
 def test_the_examples_are_entries_that_work(

@@ -197,7 +197,8 @@ PRUNERS = Registry(
     },
 )
 UNCERTAINTIES = Registry("uncertainty method", "uncertainty", ("estimates",))
-REGISTRIES = (DATASETS, MODELS, PRUNERS, UNCERTAINTIES)
+TEST_SETS = Registry("test set", "test_sets", ("shifted",))
+REGISTRIES = (DATASETS, MODELS, PRUNERS, UNCERTAINTIES, TEST_SETS)
 
 
 def use_plugins(files: Iterable[Path]) -> None:

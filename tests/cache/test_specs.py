@@ -42,7 +42,7 @@ def test_defaults_are_frozen() -> None:
     assert defaults == {
         "data": {"label": "", "version": 1, "options": (), "access": (), "test_version": 1},
         "check": {"options": (), "dropout": 0.0, "pruners": (), "sparsity": 0.0},
-        "train": {"options": (), "dropout": 0.0, "member": 0, "seed": 0},
+        "train": {"options": (), "dropout": 0.0, "member": 0, "seed": 0, "replicate": 0},
         "prune": {"options": (), "seed": 0},
         "finetune": {},
         "infer": {"samples": 1, "seed": 0, "precision": "float32"},
@@ -83,6 +83,7 @@ def test_access_is_not_identity(chain: Score) -> None:
     ("stage", "change", "same"),
     [
         ("train", {"member": 1}, {"data"}),
+        ("train", {"replicate": 1}, {"data"}),
         ("train", {"recipe": Recipe(epochs=3)}, {"data"}),
         ("prune", {"sparsity": 0.5}, {"data", "train"}),
         ("finetune", {"recipe": Recipe(epochs=2)}, {"data", "train", "prune"}),
@@ -129,3 +130,19 @@ def test_places_say_what_is_in_them(chain: Score) -> None:
         "data": "digits",
     }
     assert paths.folder(chain) == f"digits/resnet18/msp/l1-0.4/score~{chain.fingerprint}"
+
+
+def test_a_replicate_has_words_and_seeds_of_its_own(chain: Score) -> None:
+    networks = [each for each in lineage(chain) if isinstance(each, specs.Network)]
+    assert {each.replicate_seed(7) for each in networks} == {7}
+    seeds = {7}
+    for replicate in (1, 2):
+        train = replace(networks[-1], replicate=replicate)
+        pruned = Prune(train, "l1", 0.4)
+        score = Score((Infer(pruned),), "msp")
+        assert train.place == f"digits/resnet18/r{replicate}/plain-0"
+        assert score.place == f"digits/resnet18/r{replicate}/msp/l1-0.4"
+        assert specs.from_json(score.to_json()) == score
+        assert pruned.replicate_seed(7) == train.replicate_seed(7)
+        seeds |= {train.replicate_seed(7), train.replicate_seed(8)}
+    assert len(seeds) == 5

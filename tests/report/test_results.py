@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import scores
+from made_up import names, scores
 
 from pipeline.report import results
 from pipeline.report.paper import printed
@@ -247,11 +247,13 @@ def test_members_have_a_mean_and_a_standard_deviation(study: list[Scores], tmp_p
     ]
     assert table.numbers["count"].tolist() == [3, 3]
     # Members that were resampled have an interval; where all draws agree it is a point.
-    names = ("digits", "resnet18", "l1", 0.5, "msp")
-    resamples = {(*names, member): {"ause": np.full(50, 0.05)} for member in range(3)}
+    resamples = {
+        names("digits", "resnet18", "l1", 0.5, "msp", member=member): {"ause": np.full(50, 0.05)}
+        for member in range(3)
+    }
     resampled = only(members, View(frame, metrics=["ause"], resamples=resamples))
     assert resampled.rows[0] == table.rows[0]
-    assert resampled.rows[1][3] == "0.0400 ± 0.0000 [0.0500, 0.0500]"
+    assert resampled.rows[1][3] == "0.0400 ± 0.0000 [0.0400, 0.0400]"
     # The other tables go on showing member 0.
     shown = accuracy_table(View(frame).of("digits", "resnet18"), "ause")
     assert shown.rows[0][3] == "80.00/0.400"
@@ -390,13 +392,12 @@ def test_resamples_are_read_member_by_member(tmp_path: Path) -> None:
         found.append(scored)
         arrays = {"msp/resamples/ause": draws, "msp/predicted": [0.0]}
         np.savez(found[-1].curves, **{name: np.array(each) for name, each in arrays.items()})
-    names = ("digits", "resnet18", "l1", 0.5, "msp")
     read = results.read_resamples(found)
     assert {
         key: {m: each.tolist() for m, each in value.items()} for key, value in read.items()
     } == {
-        (*names, 0): {"ause": [0.1, 0.2]},
-        (*names, 1): {"ause": [0.3, 0.4]},
+        names("digits", "resnet18", "l1", 0.5, "msp"): {"ause": [0.1, 0.2]},
+        names("digits", "resnet18", "l1", 0.5, "msp", member=1): {"ause": [0.3, 0.4]},
     }
 
 

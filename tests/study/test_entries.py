@@ -73,6 +73,35 @@ def test_weights_that_are_not_there(given: dict[str, Any], message: str) -> None
     assert "\n" not in str(caught.value)
 
 
+def test_weights_of_each_replicate(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+
+    def load(*names: str, replicates: int = 2) -> dict[str, Any]:
+        places = ("plain-0", "r1/plain-0", "r2/plain-0")
+        networks = {place: str(tmp_path / name) for place, name in zip(places, names, strict=False)}
+        architecture = {"name": "resnet18", "width": 0.125, "init": networks}
+        return trained(STUDY | {"architectures": [architecture], "replicates": replicates})
+
+    found = load("a", "b")
+    paths = {place: spec.init_path for place, spec in found.items() if spec.init}
+    assert paths == {
+        "digits/resnet18/plain-0": str(tmp_path / "a"),
+        "digits/resnet18/r1/plain-0": str(tmp_path / "b"),
+    }
+    lacking = (
+        r"architectures\[0\].init: plain-0 has weights and r2/plain-0 has none; each replicate "
+        "needs its own, or give plain-0 none$"
+    )
+    with pytest.raises(PipelineError, match=lacking):
+        load("a", "b", replicates=3)
+    same = r"init: r1/plain-0 and plain-0 have the same weights; replicates are independent"
+    with pytest.raises(PipelineError, match=same):
+        load("a", "a")
+    with pytest.raises(PipelineError, match="unknown network 'r1/plain-0'; allowed: plain-0, pl"):
+        load("a", "b", replicates=1)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -41,6 +41,31 @@ def test_msp_takes_member_0_or_all_of_them() -> None:
     assert members == {0, 1, 2}
 
 
+def test_replicates_repeat_all_but_the_data() -> None:
+    once, twice, thrice = (Plan.load(STUDY | {"replicates": n}).nodes for n in (1, 2, 3))
+    assert once.keys() == Plan.load(STUDY).nodes.keys()
+    # Adding one adds its own networks and nothing else.
+    for fewer, more, name in ((once, twice, "/r1/"), (twice, thrice, "/r2/")):
+        assert fewer.keys() < more.keys()
+        added = more.keys() - fewer.keys()
+        assert all(name in folder for folder in added)
+        assert len(added) == len(once) - 2  # the data and the check
+    assert "digits/resnet18/r1/plain-0" in {spec.place for spec in twice.values()}
+    assert "digits/resnet18/r2/ensemble/l1-0.4" in {spec.place for spec in thrice.values()}
+
+
+def test_replicates_are_resampled_alike_and_have_members_of_their_own() -> None:
+    study = Study.load(STUDY | {"replicates": 2, "score": {"members": "all"}, "seed": 5})
+    found = list(study.combinations())
+    assert {each.score.seed for each in found} == {5}
+    assert {(c.replicate, c.member) for c in found if c.uncertainty == "msp"} == {
+        (replicate, member) for replicate in (0, 1) for member in (0, 1, 2)
+    }
+    for each in found:
+        trained = {infer.model.trained.replicate for infer in each.score.predictions}
+        assert trained == {each.replicate}
+
+
 def test_methods_share_the_plain_networks() -> None:
     alone = stages(STUDY | {"uncertainties": ["ensemble"]})
     both = stages(STUDY | {"uncertainties": ["ensemble", "msp"]})

@@ -45,8 +45,20 @@ IMAGENET = {
     "infer": 66,
     "score": 77,
 }
+# The same networks on 9 corrupted test sets and beside one of another kind; MSP of one member.
+SHIFT = GRID | {"data": 11, "infer": 11 * GRID["infer"], "score": 11 * 2 * 3 * 21}
+# 3 replicates of 2 members, 3 pruners, 2 sparsities; 7 test sets, 2 uncertainty methods.
+DIGITS = {
+    "data": 7,
+    "check": 1,
+    "train": 6,
+    "prune": 36,
+    "finetune": 36,
+    "infer": 7 * 42,
+    "score": 7 * 3 * 2 * 7,
+}
 JOBS = {
-    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "imagenet": IMAGENET,
+    "cifar10": GRID, "cifar100": GRID, "cifar100-shift": SHIFT, "digits-shift": DIGITS, "cifar100-quick": QUICK, "imagenet": IMAGENET,
     "imagenette": QUICK,
 }  # fmt: skip
 
@@ -150,6 +162,15 @@ def test_where_the_images_lie_and_what_decodes_them_makes_no_other_data_set() ->
     for change in ({"version": 2}, {"resize_size": 248}, {"crop_size": 192}):
         study["datasets"] = [{"name": "imagenet"} | change]
         assert not Plan.load(study).nodes.keys() & here.nodes.keys()
+
+
+def test_other_images_are_shown_to_the_networks_of_cifar100() -> None:
+    shift, own = (Plan.load(content(name)).nodes for name in ("cifar100-shift", "cifar100"))
+    for stage in ("data", "train", "prune", "finetune", "infer"):
+        made = {name for name, spec in own.items() if spec.stage == stage}
+        assert made <= shift.keys()
+    new = Counter(spec.stage for name, spec in shift.items() if name not in own)
+    assert new == {"data": 10, "infer": 2520, "score": 1260}
 
 
 def test_nothing_of_the_default_study_gets_in(tmp_path: Path) -> None:

@@ -130,3 +130,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, dict[str, Any]]]:
 def mend(path: Path) -> str:
     """What to do about a file that is not as it should be."""
     return f"delete {path.parent} and run snakemake again"
+
+
+def expect(path: Path, arrays: Arrays, *names: str) -> None:
+    """Raise PipelineError unless a file holds the arrays of these names."""
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise PipelineError(f"{path} lacks {', '.join(missing)}; {mend(path)}")

@@ -35,6 +35,7 @@ Digests = npt.NDArray[np.uint8]
 
 def root(spec: Data) -> Path:
     """Where a data set's files are looked for: its path, or the place that a reader looks at."""
+    spec = spec.source
     return Path(dict(spec.access).get("path", Path("data") / spec.dataset))
 
 
@@ -45,7 +46,9 @@ def name(spec: Data, parts: tuple[str, ...] = PARTS) -> str:
         spec: The data set, with its path.
         parts: Which of its sets matter: ``train``, ``test``, or both.
     """
-    place, options = root(spec), dict(spec.options)
+    place, options = root(spec), dict(spec.source.options)
+    if spec.role == "validation":
+        parts = ("train",)
     # The names of the readers' folders; a folder whose entries change has another time.
     folders = [options.get("train", "train")] * ("train" in parts)
     folders += [options.get("test", "val"), options.get("test_labels", "val")] * ("test" in parts)

@@ -3,22 +3,39 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import Field, dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.cache import origins
-from pipeline.cache.files import TYPES, Arrays, atomic, map_arrays, mend, read_arrays, write_arrays
-from pipeline.cache.specs import Data
+from pipeline.cache.files import (
+    TYPES,
+    Arrays,
+    atomic,
+    expect,
+    map_arrays,
+    mend,
+    read_arrays,
+    write_arrays,
+)
+from pipeline.cache.stored_datasets import load_dataset, save_dataset, tensors
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
-    from pipeline.datasets import AnyDataset, StreamedDataset
+__all__ = [
+    "Predictions",
+    "load_dataset",
+    "load_model",
+    "load_predictions",
+    "save_dataset",
+    "save_model",
+    "save_predictions",
+    "writing_predictions",
+]
 
 
 def save_model(path: Path, model: "nn.Module") -> None:
@@ -43,98 +60,10 @@ def load_model(path: Path) -> "nn.Module":
 
     arrays, description = read_arrays(path)
     try:
-        return rebuild(Description.from_json(description), _tensors(arrays)).eval()
+        return rebuild(Description.from_json(description), tensors(arrays)).eval()
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, MemoryError) as error:
         reason = str(error).partition("\n")[0]
         raise PipelineError(f"{path} does not hold a network: {reason}; {mend(path)}") from None
-
-
-def _tensors(arrays: Arrays) -> "dict[str, Tensor]":
-    import torch
-
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-def save_dataset(path: Path, dataset: "AnyDataset") -> None:
-    """Write a data set: its images or the names of its files, labels and ids."""
-    parts = {"train": dataset.train, "test": dataset.test}
-    arrays = {
-        f"{name}_{field.name}": getattr(part, field.name).numpy()
-        for name, part in parts.items()
-        for field in fields(part)
-        if _is_stored(field, part)
-    }
-    description = {
-        field.name: getattr(dataset, field.name)
-        for field in fields(dataset)
-        if field.name not in parts and _is_stored(field, dataset)
-    }
-    write_arrays(path, arrays, description)
-
-
-def _is_stored(field: "Field[Any]", holder: Any) -> bool:
-    """Whether a field of a data set is written; see `pipeline.datasets.shared.types`."""
-    when = field.metadata.get("stored", "always")
-    if when == "if changed":
-        return bool(getattr(holder, field.name) != field.default)
-    return bool(when == "always")
-
-
-def load_dataset(path: Path, spec: Data | None = None) -> "AnyDataset":
-    """Read a data set.
-
-    Args:
-        path: What :func:`save_dataset` wrote.
-        spec: Of the data set; where its images are streamed, this says from where.
-    """
-    from pipeline.datasets import Dataset, ImageFiles, ImageSet, StreamedDataset
-
-    arrays, description = read_arrays(path)
-    streamed = "train_names" in arrays
-    kind, part = (StreamedDataset, ImageFiles) if streamed else (Dataset, ImageSet)
-    names = [field.name for field in fields(part) if "stored" not in field.metadata]
-    _expect(path, arrays, *(f"{each}_{name}" for each in ("train", "test") for name in names))
-    tensors = _tensors(arrays)
-    train, test = (
-        part(*(tensors[f"{each}_{name}"] for name in names)) for each in ("train", "test")
-    )
-    try:
-        others: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in description.items()
-        }
-        if streamed:
-            others |= _whereabouts(spec)
-        dataset: AnyDataset = kind(train=train, test=test, **others)  # type: ignore[arg-type]
-        dataset.check()
-        if isinstance(dataset, StreamedDataset):
-            dataset = _digested(path, dataset)
-    except (PipelineError, TypeError, IndexError) as error:
-        raise PipelineError(f"{path} does not hold a data set: {error}; {mend(path)}") from None
-    if isinstance(dataset, StreamedDataset) and not dataset.root.is_dir():
-        raise PipelineError(f"{dataset.root} is missing, where the images of {path} lie")
-    return dataset
-
-
-def _digested(path: Path, dataset: "StreamedDataset") -> "StreamedDataset":
-    """The same data set with the digests of its files, where they lie beside it."""
-    import torch
-
-    listing = origins.listing(dataset.train, dataset.test)
-    if (found := origins.load_digests(path.parent, listing)) is None:
-        return dataset
-    train, test = (
-        replace(part, digests=torch.from_numpy(found[name]))
-        for name, part in (("train", dataset.train), ("test", dataset.test))
-    )
-    return replace(dataset, train=train, test=test)
-
-
-def _whereabouts(spec: Data | None) -> dict[str, Any]:
-    """Where a streamed data set's files lie, and what decodes them."""
-    if spec is None:
-        return {}
-    return {"root": origins.root(spec), "decoder": dict(spec.access).get("decoder", "pillow")}
 
 
 @dataclass(frozen=True)
@@ -271,7 +200,7 @@ def _header(
 def load_predictions(path: Path) -> Predictions:
     """Read the logits of one network; they are fetched from the file when they are used."""
     arrays, description = map_arrays(path)
-    _expect(path, arrays, "logits", "labels", "ids")
+    expect(path, arrays, "logits", "labels", "ids")
     _check_predictions(path, arrays)
     try:
         return Predictions(arrays["logits"], arrays["labels"], arrays["ids"], **description)
@@ -286,9 +215,3 @@ def _check_predictions(path: Path, arrays: Arrays) -> None:
         raise PipelineError(
             f"{path}: logits, labels, ids must be [S, N, C], [N], [N]; got {shapes}"
         )
-
-
-def _expect(path: Path, arrays: Arrays, *names: str) -> None:
-    missing = [name for name in names if name not in arrays]
-    if missing:
-        raise PipelineError(f"{path} lacks {', '.join(missing)}; {mend(path)}")

@@ -95,6 +95,7 @@ class Decoded(Dataset[Tensor]):
         self.part, self.root = part, data.root
         self.hint = REPLACED_TEST if part is data.test else REPLACED
         self.decode = decoder(data.decoder, orient=data.orient)
+        self.change = data.change if part is data.test else None
         size = data.image_size
         # The default interpolation is bilinear.
         steps: list[Any] = [v2.Resize(data.resize_size, antialias=True), v2.CenterCrop(size)]
@@ -123,7 +124,11 @@ class Decoded(Dataset[Tensor]):
         pixels = torch.from_numpy(self._pixels(row))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            return self.transform(pixels.permute(2, 0, 1))  # type: ignore[no-any-return]
+            image: Tensor = self.transform(pixels.permute(2, 0, 1))
+        if self.change is None:
+            return image
+        changed = self.change(image.permute(1, 2, 0).numpy(), int(self.part.ids[row]))
+        return torch.from_numpy(changed).permute(2, 0, 1)
 
     def _pixels(self, row: int) -> NDArray[np.uint8]:
         path = self.root / self.part.name(row)

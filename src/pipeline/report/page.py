@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError
 from pipeline.report import figures, results, style, tables
 from pipeline.report.entries import made
 from pipeline.report.paper import beside, comparison
+from pipeline.report.replicates import reading
 from pipeline.report.results import Scores
 from pipeline.report.table import Table
 from pipeline.report.view import METRICS, View
@@ -49,14 +50,14 @@ READING = """# Results
   their mean prediction has beyond it.
 - *BN* prunes by the scale of the batch norm. Sparsity 0 is the same unpruned network for every
   pruner.
-- Intervals are 95 % intervals over the test images. They hold for these trained networks and do not
-  tell how far another training would land. That of the accuracy is Clopper and Pearson's, that of
-  an ECE is the debiased ECE's: it covers the true calibration error at least 95 times of 100, and
-  may lie below the plain ECE, which is biased upwards. Where the confidence is scaled to the most
-  and the least uncertain image, that truth is one at the scale of these images only. Those of
-  rankings (AUSE, AUROC and their kin) are percentiles of resamples, widened where errors are few;
-  of fewer than 5 a ranking has none.
-- `results.csv` has every number, of every definition of uncertainty and every member. What is not
+- {trainings}
+- The interval of an ECE is the debiased ECE's: it covers the true calibration error at least 95
+  times of 100, and may lie below the plain ECE, which is biased upwards. Where the confidence is
+  scaled to the most and the least uncertain image, that truth is one at the scale of these images
+  only. Those of rankings (AUSE, AUROC and their kin) are widened where errors are few; of fewer
+  than 5 a ranking has none.
+- `results.csv` has every number, of every definition of uncertainty, every member and every
+  replicate. What is not
   explained here is in the project's `docs/methods.md`."""
 
 
@@ -129,9 +130,15 @@ def write(
         if metric not in known:
             raise PipelineError(f"unknown metric {metric!r} to draw; known: {', '.join(known)}")
 
-    study = View(frame, scores, metrics, results.read_resamples(scores))
+    own, others = results.by_test_set(frame)
+    study = View(own, scores, metrics, results.read_resamples(scores), others=others)
     page = Page(folder, formats, dpi)
-    page.add(READING, *notes, *_other_copies(scores), "## Figures")
+    page.add(
+        READING.format(trainings=reading(study.replicates)),
+        *notes,
+        *_other_copies(scores),
+        "## Figures",
+    )
     for view, (name, figure) in made(figures, study):
         page.figure(view.stem(name), figure)
     _compare(page, study)
@@ -144,8 +151,8 @@ def write(
 def _compare(page: Page, study: View) -> None:
     """What the paper says, where it can be held against the study."""
     if compared := comparison.tables(study.frame, study.resamples):
-        page.add(comparison.report(compared))
-    both = beside.beside_published(study.frame)
+        page.add(comparison.report(compared, study.replicates))
+    both = beside.beside_published(study.means)
     if not both.empty:
         found = [page.folder / f"comparison.{suffix}" for suffix in ("md", "csv")]
         files.write_bytes(found[0], page.parts[-1].encode())

@@ -80,7 +80,7 @@ def combination_panels(
     figure, axes = panels(
         len(networks),
         len(uncertainties),
-        f"{view.title}: {what}",
+        f"{view.title}: {what}, {_of(view.replicates)}",
         legend=legend,
         width=2.4,
         height=2.1,
@@ -96,6 +96,10 @@ def combination_panels(
         sparse = "" if pruner == UNPRUNED else f", sparsity {sparsity:g}"
         row[0].set_ylabel(f"{display(pruner, 'pruner')}{sparse}\n{y_label}")
     return figure, placed
+
+
+def _of(replicates: int) -> str:
+    return "one training" if replicates == 1 else f"the first of {replicates} trainings"
 
 
 def examples(view: View) -> list[Scores]:
@@ -122,6 +126,17 @@ def heading(text: str) -> Line2D:
 def entry(text: str, **properties: Any) -> Line2D:
     """An entry of a legend that stands for no artist of the axes."""
     return Line2D([], [], label=text, **properties)
+
+
+def bars(points: pd.DataFrame, metric: str) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """Where error bars begin and end: ± the standard deviation between trainings of several.
+
+    Of one training it is the interval over the images.
+    """
+    if (points["replicates"] == 1).all():
+        return points[f"{metric}_low"], points[f"{metric}_high"]
+    deviation = points[f"{metric}_std"]
+    return points[metric] - deviation, points[metric] + deviation
 
 
 def near(values: pd.Series) -> pd.Series:

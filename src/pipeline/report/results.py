@@ -20,10 +20,13 @@ import pandas as pd
 from pipeline.cache import files
 from pipeline.errors import PipelineError
 from pipeline.report.names import UNPRUNED
+from pipeline.report.replicates import OWN as OWN
+from pipeline.report.replicates import Resamples as Resamples
+from pipeline.report.replicates import averaged
 from pipeline.study import AXES, REPEATS, Combination
 
 # What tells one scored combination from another, in the order in which tables and figures sort;
-# and the same for those that they show: of a repeated measurement they show one.
+# and the same for those that they show: of a repeated measurement they show one, or the mean.
 KEYS = list(AXES)
 SHOWN = [key for key in KEYS if key not in REPEATS]
 # The definition of uncertainty of the paper's numbers: the paper does not say which it is.
@@ -67,13 +70,6 @@ class Curves:
     oracle: np.ndarray
     reliability: np.ndarray
     metrics: dict[str, float]
-
-
-# Before the key of a metric: what its resamples are compared with, the images themselves.
-OWN = "own/"
-
-# By the values of KEYS, then by metric: arrays [resamples], and by OWN + metric arrays [].
-Resamples = dict[tuple[Any, ...], dict[str, np.ndarray]]
 
 
 def read_curves(scored: Scores) -> Curves:
@@ -189,23 +185,33 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n")
 
 
-def unrepeated(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows that tables and figures show, of each measurement the first; see `study.REPEATS`."""
+def by_test_set(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the data sets' own test images, and those of other test sets."""
+    own = frame["test_set"] == REPEATS["test_set"]
+    return frame[own], frame[~own]
+
+
+def unrepeated(frame: pd.DataFrame, resamples: Resamples | None = None) -> pd.DataFrame:
+    """The rows that tables and figures show: the first member's, and means over replicates.
+
+    It has the columns that `replicates.averaged` adds. Without resamples, means have no bounds.
+    """
+    frame = averaged(frame, resamples)
     for key, first in REPEATS.items():
         frame = frame[frame[key] == first]
     return frame
 
 
-def wide(frame: pd.DataFrame) -> pd.DataFrame:
+def wide(frame: pd.DataFrame, resamples: Resamples | None = None) -> pd.DataFrame:
     """One row for each combination that is shown, by its default definition, with its metrics.
 
-    The columns are :data:`SHOWN`, definition, samples, images, parameters, macs, and for each
-    metric `metric`, `metric_low` and `metric_high`.
+    The columns are :data:`SHOWN`, definition, samples, images, parameters, macs, replicates, and
+    for each metric `metric`, `metric_low`, `metric_high` and `metric_std`; see :func:`unrepeated`.
     """
-    rows = unrepeated(frame[frame["default"]])
-    found = rows[[*SHOWN, "definition", *SIZES]].drop_duplicates(ignore_index=True)
+    rows = unrepeated(frame[frame["default"]], resamples)
+    found = rows[[*SHOWN, "definition", *SIZES, "replicates"]].drop_duplicates(ignore_index=True)
     at = pd.MultiIndex.from_frame(found[SHOWN])
-    for bound, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+    for bound, suffix in (("value", ""), ("low", "_low"), ("high", "_high"), ("std", "_std")):
         values = rows.pivot(index=SHOWN, columns="metric", values=bound)
         # Pivoting sorts the names; this puts them back in their order.
         values = values.loc[at, rows["metric"].unique()].add_suffix(suffix)
@@ -213,9 +219,9 @@ def wide(frame: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def shown(frame: pd.DataFrame) -> pd.DataFrame:
+def shown(frame: pd.DataFrame, resamples: Resamples | None = None) -> pd.DataFrame:
     """What tables and figures show: :func:`wide`, the unpruned network under every pruner."""
-    once = wide(frame)
+    once = wide(frame, resamples)
     unpruned, pruned = once[once["pruner"] == UNPRUNED], once[once["pruner"] != UNPRUNED]
     group = [key for key in SHOWN if key not in ("pruner", "sparsity")]
     pruners = pruned[[*group, "pruner"]].drop_duplicates()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.report.names import display
+from pipeline.report.replicates import trainings
 from pipeline.report.results import write_csv
 from pipeline.report.view import View
 
@@ -108,11 +109,22 @@ def network_table(
     columns: Sequence[str],
     labels: int = 2,
 ) -> Table:
-    """A table of one data set and architecture, with what names its rows and `columns` as CSV."""
+    """A table of one data set and architecture, with what names its rows and `columns` as CSV.
+
+    The caption ends with how many trainings the numbers rest on; where these are several, the CSV
+    has the deviation ``…_std`` of each column.
+    """
+    if view.replicates > 1:
+        columns = [
+            name
+            for column in columns
+            for name in (column, f"{column}_std")
+            if name == column or name in numbers
+        ]
     keys = ["dataset", "architecture", "pruner", "uncertainty", "definition", "sparsity"]
     return Table(
         view.stem(kind.replace("_", "-")),
-        f"{view.title}: {caption}",
+        f"{view.title}: {caption} {trainings(view.replicates)}",
         header,
         rows,
         numbers[[*(key for key in keys if key in numbers), *columns]],
@@ -147,6 +159,13 @@ def records(frame: pd.DataFrame) -> list[Record]:
 def number(value: float, decimals: int) -> str:
     """A number as a cell shows it."""
     return MISSING if np.isnan(value) else f"{value:.{decimals}f}"
+
+
+def measured(record: Record, metric: str, decimals: int, scale: float = 1.0) -> str:
+    """A metric as a cell shows it, ± its standard deviation over replicates if it has one."""
+    text = number(scale * record[metric], decimals)
+    deviation = record.get(f"{metric}_std", np.nan)
+    return text if np.isnan(deviation) else f"{text} ± {number(scale * deviation, decimals)}"
 
 
 def _latex(text: str) -> str:

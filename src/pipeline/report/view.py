@@ -13,7 +13,8 @@ import pandas as pd
 
 from pipeline.report import results
 from pipeline.report.names import display
-from pipeline.report.results import Resamples, Scores
+from pipeline.report.replicates import Resamples, averaged, count
+from pipeline.report.results import Scores
 
 # What is shown beside the accuracy unless a study says otherwise.
 METRICS = ("ause", "ece")
@@ -25,12 +26,14 @@ class View:
     """A study, or one of its data sets, or one architecture on one of them.
 
     Attributes:
-        frame: the whole study's, in the form of `results.tidy`: what names look like depends on
-            all of them.
+        frame: the whole study's, in the form of `results.tidy`, each replicate with rows of its
+            own: what names look like depends on all of them.
         scores: where the whole study's numbers lie, for figures that draw curves.
         metrics: what is shown beside the accuracy.
         resamples: of the whole study, by the values of `results.KEYS`.
         part: by column, what the view is restricted to.
+        whole: the view of the whole study.
+        others: the rows of other test sets, of the whole study; `frame` has none of them.
     """
 
     frame: pd.DataFrame
@@ -39,6 +42,7 @@ class View:
     resamples: Resamples = field(default_factory=dict)
     part: Mapping[str, str] = field(default_factory=dict)
     whole: "View | None" = None
+    others: pd.DataFrame | None = None
 
     def of(self, *names: str) -> "View":
         """The part of the study that is one data set, or one data set and architecture."""
@@ -56,23 +60,45 @@ class View:
         rows = self.frame[list(PARTS)].drop_duplicates()
         return [self.of(*names) for names in rows.itertuples(index=False, name=None)]
 
+    @property
+    def everything(self) -> pd.DataFrame:
+        """The whole study's rows, those of other test sets included."""
+        return self.frame if self.others is None else pd.concat([self.frame, self.others])
+
+    @cached_property
+    def everything_averaged(self) -> pd.DataFrame:
+        """The same with means over replicates."""
+        if self.whole:
+            return self.whole.everything_averaged
+        return averaged(self.everything, self.resamples)
+
     def select(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The rows that belong to this part."""
         for column, name in self.part.items():
             frame = frame[frame[column] == name]
         return frame
 
+    @property
+    def replicates(self) -> int:
+        """How many trainings of each network the numbers rest on."""
+        return count(self.frame)
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """The whole study's frame with means over replicates; see `replicates.averaged`."""
+        return self.whole.means if self.whole else averaged(self.frame, self.resamples)
+
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """The rows of the frame that belong to this part."""
-        return self.select(self.frame)
+        """The rows of this part, with means over replicates."""
+        return self.select(self.means)
 
     @cached_property
     def points(self) -> pd.DataFrame:
         """What tables and figures show of this part; see `results.shown`."""
         if self.whole:
             return self.select(self.whole.points)
-        return self.select(results.shown(self.frame))
+        return self.select(results.shown(self.means))
 
     @property
     def combinations(self) -> list[Scores]:

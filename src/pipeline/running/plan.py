@@ -4,14 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from pipeline.cache import code_identity, paths
 from pipeline.cache.graph import ancestors
-from pipeline.cache.specs import STAGES, Check, Infer, Spec
+from pipeline.cache.specs import STAGES, Check, Data, Infer, Spec, Train
 from pipeline.errors import PipelineError
 from pipeline.registry import PACKAGE, REGISTRIES
 from pipeline.running.checks import checks_of
@@ -95,9 +95,25 @@ class Plan:
         return found | ancestors(checks, leave_out=self.is_there)
 
     def inputs(self, spec: Spec) -> list[Spec]:
-        """What a job waits for: what it reads, and for a training also the check."""
-        check = self.checks.get(paths.folder(spec))
-        return [*spec.reads(), *([check] if check else [])]
+        """What a job waits for: what it reads, and for a training also the check.
+
+        A training also waits for the other test sets of its data set: what is wrong with them is
+        found before.
+        """
+        found = spec.reads()
+        if isinstance(spec, Train):
+            found += [check] if (check := self.checks.get(paths.folder(spec))) else []
+            found += self._test_sets.get(spec.data, [])
+        return found
+
+    @cached_property
+    def _test_sets(self) -> dict[Data, list[Data]]:
+        """The other test sets of each data set that networks are trained with."""
+        found: dict[Data, list[Data]] = {}
+        for spec in self.nodes.values():
+            if isinstance(spec, Data) and spec.of:
+                found.setdefault(replace(spec.of, test_version=1), []).append(spec)
+        return found
 
     def at(self, place: str) -> list[Spec]:
         """The artifacts at a place, such as ``digits/resnet18/ensemble/l1-0.5``."""

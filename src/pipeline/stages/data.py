@@ -2,7 +2,8 @@
 
 All that can be wrong with a data set is found here, before anything is trained with it. Beside the
 list of files lie their digests, and a note of the folder that they were read from. A study that
-names another folder has it compared by the same job.
+names another folder has it compared by the same job. Other test sets for the networks of a data set
+are made here, too: see `pipeline.cache.specs.Data`.
 """
 
 import os
@@ -11,11 +12,14 @@ from pathlib import Path
 
 import torch
 
-from pipeline.cache import origins, paths, payloads, specs
+from pipeline.cache import origins, paths, payloads, specs, stored_datasets
 from pipeline.datasets import AnyDataset, ImageFiles, StreamedDataset
 from pipeline.datasets.shared import comparing, inspection
 from pipeline.datasets.shared.decoding import decoder, refusing_wide
 from pipeline.datasets.shared.faults import faults
+from pipeline.datasets.shared.outside import outside
+from pipeline.datasets.shared.splitting import validation, without_validation
+from pipeline.datasets.shared.types import without_images
 from pipeline.errors import PipelineError
 from pipeline.progress import say
 from pipeline.registry import DATASETS
@@ -32,11 +36,13 @@ def run(spec: specs.Data, job: Job) -> None:
         PipelineError: something is wrong with it; every fault is printed.
     """
     origin = origins.name(spec)
-    dataset = _read(spec)
+    dataset = _read(spec, job)
     if isinstance(dataset, StreamedDataset):
         _refuse_another_root(spec, dataset)
         notes = inspection.Notes(job.path(NOTES))
-        dataset = _inspected(dataset, job, notes)
+        # Files that another test set is made of were inspected for their own data set.
+        if dataset.test.digests is None or dataset.train.digests is None:
+            dataset = _inspected(dataset, job, notes)
         _refuse_other_training_files(spec, dataset, job)
         payloads.save_dataset(job.path(PAYLOAD), dataset)
         _save_digests(dataset, job.folder)
@@ -96,7 +102,36 @@ def _with_digests(stored: StreamedDataset, job: Job, parts: tuple[str, ...]) -> 
     return stored
 
 
-def _read(spec: specs.Data) -> AnyDataset:
+def _read(spec: specs.Data, job: Job) -> AnyDataset:
+    """The data set that a spec names, if nothing is wrong with it."""
+    if spec.of is None:
+        whole = _loaded(spec)
+        return without_validation(whole, spec.validation, spec.seed) if spec.validation else whole
+    if spec.role == "validation":
+        return validation(_loaded(spec), spec.of.validation, spec.of.seed)
+    base = payloads.load_dataset(job.payload_path(spec.of), spec.of)
+    if spec.role == "ood":
+        return outside(base, _loaded(spec))
+    return _shifted(spec, base)
+
+
+def _shifted(spec: specs.Data, base: AnyDataset) -> AnyDataset:
+    """The test images of a data set in another form."""
+    base = replace(base, train=without_images(base.train), role=spec.role)  # type: ignore[arg-type]
+    dataset = stored_datasets.shifted(spec, base)
+    same = isinstance(dataset, type(base)) and (
+        torch.equal(dataset.test.labels, base.test.labels)
+        and torch.equal(dataset.test.ids, base.test.ids)
+    )
+    if not same:
+        raise PipelineError(
+            f"{spec.dataset}: `shifted` returned other labels or ids than those of the test images"
+        )
+    dataset.check()
+    return dataset
+
+
+def _loaded(spec: specs.Data) -> AnyDataset:
     """What the data set's reader returns, if nothing is wrong with it."""
     access = dict(spec.access)
     path = Path(access.pop("path")) if "path" in access else None
@@ -172,7 +207,7 @@ def _compare(
     """Raise PipelineError unless the folder that `spec` names holds what is stored."""
     root = origins.root(spec)
     try:
-        different = comparing.differences(stored, _read(spec), parts, job.threads)
+        different = comparing.differences(stored, _read(spec, job), parts, job.threads)
     except PipelineError as error:
         different = dict.fromkeys(parts, str(error))
     if different:

@@ -16,12 +16,13 @@ def run(spec: specs.Finetune, job: Job) -> None:
     origin = spec.model.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(spec.model))
+    seed = origin.replicate_seed(origin.seed)
     check_recipe(spec.recipe, len(data.train), model, image_size=data.image_size, key="finetune")
     fit(
         model,
         data,
         spec.recipe,
-        seed=derive_seed(origin.seed, origin.kind, origin.member, "finetune"),
+        seed=derive_seed(seed, origin.kind, origin.member, "finetune"),
         run=job.run,
     )
     payloads.save_model(job.path("model.safetensors"), model)

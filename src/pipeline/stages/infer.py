@@ -11,6 +11,7 @@ def run(spec: specs.Infer, job: Job) -> None:
     data = payloads.load_dataset(job.payload_path(spec.images), spec.images)
     model = payloads.load_model(job.payload_path(spec.model))
     parameters, macs = size(model)
+    seed = spec.model.replicate_seed(spec.seed)
     with payloads.writing_predictions(
         job.path("predictions.safetensors"),
         data.test.labels,
@@ -21,5 +22,5 @@ def run(spec: specs.Infer, job: Job) -> None:
         parameters=parameters,
         macs=macs,
     ) as append:
-        for logits in logits_by_batch(model, data, spec.samples, spec.seed, device=job.device):
+        for logits in logits_by_batch(model, data, spec.samples, seed, device=job.device):
             append(logits.numpy())

@@ -24,7 +24,7 @@ def run(spec: specs.Prune, job: Job) -> None:
     origin = spec.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(origin)).to(job.device)
-    seed = derive_seed(spec.seed, origin.kind, origin.member, "prune")
+    seed = derive_seed(origin.replicate_seed(spec.seed), origin.kind, origin.member, "prune")
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)
     if spec.recipe is not None:

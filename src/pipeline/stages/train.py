@@ -19,7 +19,8 @@ def run(spec: specs.Train, job: Job) -> None:
             weights are missing or do not fit.
     """
     data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
-    torch.manual_seed(derive_seed(spec.seed, spec.kind, spec.member, "initialisation"))
+    seed = spec.replicate_seed(spec.seed)
+    torch.manual_seed(derive_seed(seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,
         len(data.classes),
@@ -36,7 +37,7 @@ def run(spec: specs.Train, job: Job) -> None:
             model,
             data,
             spec.recipe,
-            seed=derive_seed(spec.seed, spec.kind, spec.member, "train"),
+            seed=derive_seed(seed, spec.kind, spec.member, "train"),
             run=job.run,
         )
     payloads.save_model(job.path("model.safetensors"), model)

@@ -16,7 +16,7 @@ from pipeline.study.reading import expanded, number_of
 # Keys of an entry that are not options of the code behind it.
 ENTRY_KEYS = {"name", "label"}
 ARCHITECTURE_KEYS = ENTRY_KEYS | {"init"}
-DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path"}
+DATASET_KEYS = ENTRY_KEYS | {"version", "test_version", "path", "validation"}
 # Options of a data set that say how to come by the files, not what is in them.
 ACCESS = {"path", "download", "decoder"}
 
@@ -33,8 +33,8 @@ Remember = Callable[[str], str]
 class Entry:
     """A registry entry as a study uses it: what it is called there, and its options.
 
-    `init` has a triple for each network of an architecture that is not trained: ``plain-0`` or the
-    like, and the fields `init` and `init_path` of its spec.
+    `init` has a triple for each network of an architecture that is not trained: its name, see
+    :func:`network`, and the fields `init` and `init_path` of its spec.
     """
 
     name: str
@@ -64,14 +64,15 @@ def named(key: str, given: Sequence[Item], registry: Registry) -> tuple[Entry, .
 
 
 def architectures(
-    given: Sequence[Item], ensemble_size: int, remember: Remember | None
+    given: Sequence[Item], ensemble_size: int, replicates: int, remember: Remember | None
 ) -> tuple[Entry, ...]:
     """The architectures of a study, with the weights of networks that are not trained.
 
     Raises:
         PipelineError: a name, an option, a label or a network is wrong, or weights are not there.
     """
-    networks = [*(f"plain-{member}" for member in range(ensemble_size)), "dropout-0"]
+    kinds = [*(("plain", member) for member in range(ensemble_size)), ("dropout", 0)]
+    networks = [[network(*kind, replicate) for replicate in range(replicates)] for kind in kinds]
     found = []
     for where, settings, label, options in _read("architectures", given, MODELS, ARCHITECTURE_KEYS):
         init = _init(f"{where}.init", settings.get("init", {}), networks, remember)
@@ -79,8 +80,8 @@ def architectures(
     return _told_apart("architectures", found)
 
 
-def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
-    """The data sets of a study.
+def datasets(given: Sequence[Item], seed: int = 0) -> tuple[specs.Data, ...]:
+    """The data sets of a study, whose seed decides what is held out for validation.
 
     Raises:
         PipelineError: a name, an option or a label is wrong.
@@ -92,17 +93,24 @@ def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
             version=settings.get("version", 1),
             test_version=settings.get("test_version", 1),
             options=tuple(option for option in options if option[0] not in ACCESS),
-            access=tuple(
-                (key, expanded(f"{where}.path", settings[key]) if key == "path" else settings[key])
-                for key in sorted(ACCESS)
-                if key in settings
-            ),
+            access=access(where, settings),
+            validation=(share := float(settings.get("validation", 0.0))),
+            seed=seed if share else 0,
         )
         for where, settings, label, options in _read("datasets", given, DATASETS, DATASET_KEYS)
     ]
     if "studies" in [data.label for data in found]:
         raise PipelineError("datasets: the label 'studies' is the folder of tables and figures")
     return tuple(found)
+
+
+def access(where: str, settings: Mapping[str, Any]) -> specs.Options:
+    """How to come by a data set's files."""
+    return tuple(
+        (key, expanded(f"{where}.path", settings[key]) if key == "path" else settings[key])
+        for key in sorted(ACCESS)
+        if key in settings
+    )
 
 
 def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> None:
@@ -123,7 +131,7 @@ def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> 
 def sparsities(given: Sequence[float]) -> tuple[float, ...]:
     """The fractions of channels to remove, rising, without the 0 that is always there."""
     values = [float(value) for value in given]
-    _refuse_duplicates("sparsities", values)
+    refuse_duplicates("sparsities", values)
     return tuple(sorted(value for value in values if value > 0))
 
 
@@ -135,11 +143,18 @@ def _read(
     for position, item in enumerate(given):
         where = f"{key}[{position}]"
         settings = {"name": item} if isinstance(item, str) else dict(item)
-        options = {name: value for name, value in settings.items() if name not in keys}
-        checked = _options(where, registry, settings["name"], options, keys)
+        checked = options_of(where, settings, registry, keys)
         found.append((where, settings, settings.get("label", settings["name"]), checked))
-    _refuse_duplicates(key, [label for _, _, label, _ in found])
+    refuse_duplicates(key, [label for _, _, label, _ in found])
     return found
+
+
+def options_of(
+    where: str, settings: Mapping[str, Any], registry: Registry, keys: set[str]
+) -> specs.Options:
+    """The options among an entry's settings, that is all but `keys`, if they are right."""
+    given = {name: value for name, value in settings.items() if name not in keys}
+    return _options(where, registry, settings["name"], given, keys)
 
 
 def _told_apart(key: str, found: list[Entry]) -> tuple[Entry, ...]:
@@ -211,18 +226,44 @@ def _checked_list(where: str, values: list[Any], default: Any) -> tuple[Any, ...
     return tuple(found)
 
 
+def network(kind: str, member: int, replicate: int) -> str:
+    """What `init:` calls a network: ``plain-0``, and in replicate 1 ``r1/plain-0``."""
+    return f"r{replicate}/{kind}-{member}" if replicate else f"{kind}-{member}"
+
+
 def _init(
-    where: str, given: Mapping[str, str], networks: Sequence[str], remember: Remember | None
+    where: str,
+    given: Mapping[str, str],
+    networks: Sequence[Sequence[str]],
+    remember: Remember | None,
 ) -> tuple[tuple[str, str, str | None], ...]:
-    """The weights of each network that is not trained; see `Entry`."""
-    for network in given:
-        if network not in networks:
-            allowed = ", ".join(networks)
-            raise PipelineError(f"{where}: unknown network {network!r}; allowed: {allowed}")
-    return tuple(
-        (network, *_weights(f"{where}.{network}", source, remember))
-        for network, source in sorted(given.items())
-    )
+    """The weights of each network that is not trained; see `Entry`.
+
+    `networks` holds the names of each network in all replicates. These repeat one thing, so either
+    all of them start from weights of their own or none does.
+    """
+    names = [name for replicates in networks for name in replicates]
+    for name in given:
+        if name not in names:
+            allowed = ", ".join(names)
+            raise PipelineError(f"{where}: unknown network {name!r}; allowed: {allowed}")
+    found = {name: _weights(f"{where}.{name}", given[name], remember) for name in sorted(given)}
+    for replicates in networks:
+        having = [name for name in replicates if name in found]
+        lacking = [name for name in replicates if name not in found]
+        if having and lacking:
+            raise PipelineError(
+                f"{where}: {having[0]} has weights and {lacking[0]} has none; each replicate needs "
+                f"its own, or give {having[0]} none"
+            )
+        weights = [found[name][0] for name in having]
+        for position, same in enumerate(weights):
+            if same in weights[:position]:
+                raise PipelineError(
+                    f"{where}: {having[position]} and {having[weights.index(same)]} have the same "
+                    "weights; replicates are independent trainings, so each needs its own"
+                )
+    return tuple((name, *weights) for name, weights in found.items())
 
 
 def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, str | None]:
@@ -241,7 +282,8 @@ def _weights(where: str, given: str, remember: Remember | None) -> tuple[str, st
         raise PipelineError(f"{where}: {given}: {error.strerror}") from None
 
 
-def _refuse_duplicates(key: str, labels: list[Any]) -> None:
+def refuse_duplicates(key: str, labels: list[Any]) -> None:
+    """Raise PipelineError where two entries have one label."""
     for label in labels:
         if labels.count(label) > 1:
             hint = "" if key == "sparsities" else "; give one of them a `label:`"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pipeline.cache import specs
 from pipeline.registry import PRUNERS, UNCERTAINTIES, use_plugins
-from pipeline.study import checks, entries, reading, recipes
+from pipeline.study import checks, entries, reading, recipes, testing
 
 T = TypeVar("T", bound=specs.Spec)
 
@@ -18,7 +19,8 @@ class Combination:
     """One point of the grid: its value on each axis, and the spec of its score.
 
     The fields before `score` are the axes, and this is the only list of them (:data:`AXES`). An
-    axis with a default repeats a measurement: tables and figures show its default alone.
+    axis with a default repeats a measurement: tables and figures show its default alone, or of
+    replicates their mean.
     """
 
     dataset: str
@@ -27,6 +29,8 @@ class Combination:
     sparsity: float
     uncertainty: str
     member: int = 0
+    replicate: int = 0
+    test_set: str = testing.OWN
     score: specs.Score
 
     @property
@@ -63,9 +67,11 @@ class Study:
     finetune: specs.Recipe
     prune: specs.Recipe
     ensemble_size: int = 5
+    replicates: int = 1
     mc_samples: int = 5
     dropout: float = 0.2
     seed: int = 0
+    test_sets: tuple[testing.TestSet, ...] = ()
     infer: Mapping[str, Any] = field(default_factory=dict)
     score: Mapping[str, Any] = field(default_factory=dict)
     figures: Mapping[str, Any] = field(default_factory=dict)
@@ -96,11 +102,12 @@ class Study:
         )
         use_plugins(plugins)
         train = recipes.train(content.get("train", {}))
-        scalars = ("study", "ensemble_size", "mc_samples", "dropout", "seed",
+        scalars = ("study", "ensemble_size", "replicates", "mc_samples", "dropout", "seed",
                    "infer", "score", "figures")  # fmt: skip
         size = content.get("ensemble_size", cls.ensemble_size)
-        datasets = entries.datasets(content["datasets"])
-        architectures = entries.architectures(content["architectures"], size, remember)
+        replicates = content.get("replicates", cls.replicates)
+        datasets = entries.datasets(content["datasets"], content.get("seed", cls.seed))
+        architectures = entries.architectures(content["architectures"], size, replicates, remember)
         entries.refuse_same_files(datasets, architectures)
         return cls(
             datasets=datasets,
@@ -111,6 +118,7 @@ class Study:
             train=train,
             finetune=recipes.finetune(train, content.get("finetune", {})),
             prune=recipes.prune(content.get("prune", {})),
+            test_sets=testing.read(content.get("test_sets", []), datasets),
             plugins=plugins,
             content=content,
             notes=notes,
@@ -119,31 +127,39 @@ class Study:
 
     def combinations(self) -> Iterator[Combination]:
         """Every combination of the grid; unpruned ones come once, with the pruner ``none``."""
-        for data in self.datasets:
+        for replicate, data in product(range(self.replicates), self.datasets):
             for architecture in self.architectures:
                 for method in self.uncertainties:
-                    for member, trained in self._models(data, architecture, method):
+                    for member, trained in self._models(data, architecture, method, replicate):
                         for pruner, sparsity, models in self._pruned(trained):
-                            yield Combination(
-                                dataset=data.label or data.dataset,
-                                architecture=architecture.label,
-                                pruner=pruner,
-                                sparsity=sparsity,
-                                uncertainty=method.label,
-                                member=member,
-                                score=self._score(data, method, models),
-                            )
+                            for test_set, score in self._scores(data, method, models):
+                                yield Combination(
+                                    dataset=data.label or data.dataset,
+                                    architecture=architecture.label,
+                                    pruner=pruner,
+                                    sparsity=sparsity,
+                                    uncertainty=method.label,
+                                    member=member,
+                                    replicate=replicate,
+                                    test_set=test_set,
+                                    score=score,
+                                )
 
     def _models(
-        self, data: specs.Data, architecture: entries.Entry, method: entries.Entry
+        self,
+        data: specs.Data,
+        architecture: entries.Entry,
+        method: entries.Entry,
+        replicate: int,
     ) -> Iterator[tuple[int, tuple[specs.Train, ...]]]:
         """The trained networks a method predicts with, for each member it is scored for."""
         kind = UNCERTAINTIES.constant(method.name, "MODELS")
         plain = tuple(
-            self._train(data, architecture, 0.0, member) for member in range(self.ensemble_size)
+            self._train(data, architecture, 0.0, member, replicate)
+            for member in range(self.ensemble_size)
         )
         if kind == "dropout":
-            yield 0, (self._train(data, architecture, self.dropout, 0),)
+            yield 0, (self._train(data, architecture, self.dropout, 0, replicate),)
         elif kind == "ensemble":
             yield 0, plain
         else:
@@ -151,14 +167,20 @@ class Study:
             yield from ((model.member, (model,)) for model in scored)
 
     def _train(
-        self, data: specs.Data, architecture: entries.Entry, dropout: float, member: int
+        self,
+        data: specs.Data,
+        architecture: entries.Entry,
+        dropout: float,
+        member: int,
+        replicate: int,
     ) -> specs.Train:
         data = replace(data, test_version=1)  # networks do not see the test set
         spec = specs.Train(
-            data, architecture.name, self.train, architecture.options, dropout, member, self.seed
-        )
+            data, architecture.name, self.train, architecture.options, dropout, member, self.seed,
+            replicate=replicate,
+        )  # fmt: skip
         for network, init, path in architecture.init:
-            if network == f"{spec.kind}-{member}":
+            if network == entries.network(spec.kind, member, replicate):
                 # Another recipe would give the same network.
                 spec = replace(spec, recipe=specs.Recipe(epochs=0), init=init, init_path=path)
         return self._shared(spec)
@@ -183,16 +205,32 @@ class Study:
         )
         return pruned if trains else self._shared(specs.Finetune(pruned, self.finetune))
 
-    def _score(
+    def _scores(
         self,
         data: specs.Data,
         method: entries.Entry,
         models: tuple[specs.Train | specs.Prune | specs.Finetune, ...],
+    ) -> Iterator[tuple[str, specs.Score]]:
+        """The score of each test set, by its name; the data set's own comes first."""
+        own = self._score(method, models, data if data.test_version > 1 else None)
+        for name, test_set in testing.of_dataset(data, self.test_sets, self.seed):
+            if test_set is None:
+                yield name, own
+                continue
+            score = self._score(method, models, self._shared(test_set))
+            # What networks saw of no training is held out, not shifted.
+            is_clean = test_set.role == testing.VALIDATION
+            yield name, score if is_clean else replace(score, clean=own.predictions)
+
+    def _score(
+        self,
+        method: entries.Entry,
+        models: tuple[specs.Train | specs.Prune | specs.Finetune, ...],
+        test_set: specs.Data | None,
     ) -> specs.Score:
         dropout = UNCERTAINTIES.constant(method.name, "MODELS") == "dropout"
         samples = self.mc_samples if dropout else 1
         seed = self.seed if dropout else 0
-        test_set = data if data.test_version > 1 else None
         predictions = tuple(
             self._shared(specs.Infer(model, samples, seed, data=test_set, **self.infer))
             for model in models

@@ -3,15 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import STUDY, Network, study
+from made_up import STUDY, Network, names, study
 
 from pipeline.errors import PipelineError
 from pipeline.metrics import Evaluation, bootstrap
 from pipeline.report.paper.beside import as_a_study
 from pipeline.report.paper.claims import CLAIMS, FALLS, RISES, STAYS, STEP, Claim
 from pipeline.report.paper.comparison import judge_paper
+from pipeline.report.paper.estimate import Estimate
 from pipeline.report.paper.printed import published
-from pipeline.report.paper.verdicts import Count, Estimate, Judgement, judge
+from pipeline.report.paper.verdicts import Count, Judgement, judge
 from pipeline.report.results import Resamples
 
 
@@ -32,7 +33,7 @@ def resampled(
 ) -> Resamples:
     """Resamples of the AUSE, one array for each network."""
     return {
-        ("digits", "resnet18", pruner, sparsity, uncertainty, 0): {"ause": each}
+        names("digits", "resnet18", pruner, sparsity, uncertainty): {"ause": each}
         for (pruner, sparsity, _, _), each in zip(networks, ause, strict=True)
     }
 
@@ -93,7 +94,9 @@ def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
     for pruner, sparsity, errors in (("none", 0.0, wrong), ("l1", 0.4, more)):
         p = np.where(errors[:, None], [0.3, 0.7], [0.7, 0.3])
         found = bootstrap(Evaluation.of(p, labels), resamples=400, seed=1)
-        draws["digits", "resnet18", pruner, sparsity, "msp", 0] = {"accuracy": found["accuracy"]}
+        draws[names("digits", "resnet18", pruner, sparsity, "msp")] = {
+            "accuracy": found["accuracy"]
+        }
         rows.append((pruner, sparsity, 1 - errors.mean(), 0.1))
     unpruned, pruned = (each["accuracy"] for each in draws.values())
     assert np.quantile(pruned, 0.975) > np.quantile(unpruned, 0.025)  # the intervals overlap
@@ -134,7 +137,8 @@ def test_changes_are_compared_as_differences_and_as_ratios() -> None:
 def test_signs_are_those_of_95_percent_intervals() -> None:
     # Of -2, -1, ..., 97 the quantiles are .025 · 99 - 2 = .475 and .975 · 99 - 2 = 94.525.
     steps = np.arange(-2.0, 98.0)
-    found = Estimate(np.zeros(4), np.stack([steps, steps - 1, steps - 94, steps - 95]))
+    draws = np.stack([steps, steps - 1, steps - 94, steps - 95])
+    found = Estimate(np.zeros((4, 1)), draws[:, None])
     assert found.sign.tolist() == [1, 0, 0, -1]
     assert (found - found).sign.tolist() == [0, 0, 0, 0]
     assert abs(found).sign.tolist() == [1, 1, 1, 1]
@@ -272,9 +276,9 @@ def test_of_two_eces_the_debiased_ones_are_compared() -> None:
     clipped = rows[rows["metric"] == "ece"].assign(metric="ece_clipped", value=0.0)
     frame = pd.concat([rows, clipped], ignore_index=True)
     scatter = np.random.default_rng(0).normal(0, 0.01, 500)
-    names = [
-        ("digits", "resnet18", "none", 0.0, "msp", 0),
-        ("digits", "resnet18", "l1", 0.4, "msp", 0),
+    both = [
+        names("digits", "resnet18", "none", 0.0, "msp"),
+        names("digits", "resnet18", "l1", 0.4, "msp"),
     ]
 
     def asked(own: float) -> list[tuple[int, int, int]]:
@@ -283,13 +287,64 @@ def test_of_two_eces_the_debiased_ones_are_compared() -> None:
                 "ece_clipped": value + 0.005 + sign * scatter,
                 "own/ece_clipped": np.array(value),
             }
-            for name, value, sign in zip(names, (0.0, own), (-1, 1), strict=True)
+            for name, value, sign in zip(both, (0.0, own), (-1, 1), strict=True)
         }
         return counts(frame, "sparsity", STEP, {"ece": RISES}, draws)
 
     # The difference scatters by .02, and no shift remains of it: .03 may be nothing, .05 is not.
     assert asked(0.03) == [(1, 0, 0)]
     assert asked(0.05) == [(1, 1, 0)]
+
+
+def replicated(values: list[tuple[float, float]]) -> pd.DataFrame:
+    """An unpruned and a pruned network, with an AUSE for each replicate."""
+    return pd.concat([
+        study([("none", 0.0, 0.9, one), ("l1", 0.4, 0.9, other)], replicate=number)
+        for number, (one, other) in enumerate(values)
+    ], ignore_index=True)  # fmt: skip
+
+
+def replicated_draws(values: list[tuple[float, float]], scatter: list[np.ndarray]) -> Resamples:
+    """Resamples that move both networks of a replicate alike, and the pruned one by itself."""
+    return {
+        names("digits", "resnet18", pruner, sparsity, "msp", replicate=number): {"ause": draws}
+        for number, (one, other) in enumerate(values)
+        for pruner, sparsity, draws in (
+            ("none", 0.0, np.full(200, one)), ("l1", 0.4, other + scatter[number])
+        )
+    }  # fmt: skip
+
+
+def test_a_difference_that_replicates_do_not_share_is_open() -> None:
+    still = [np.zeros(200)] * 3
+    # Each pair differs by far more than its images scatter; of the second three one falls.
+    for values, found in (
+        ([(0.20, 0.25), (0.30, 0.35), (0.10, 0.151)], (1, 1, 0)),
+        ([(0.20, 0.25), (0.30, 0.35), (0.10, 0.08)], (1, 0, 0)),
+    ):
+        draws = replicated_draws(values, still)
+        assert counts(replicated(values), "sparsity", STEP, {"ause": RISES}, draws) == [found]
+        opposite = (found[0], found[2], found[1])
+        assert counts(replicated(values), "sparsity", STEP, {"ause": FALLS}, draws) == [opposite]
+
+
+def test_identical_replicates_decide_as_the_images_do() -> None:
+    # All replicates see the same images, so three of them say no more than one.
+    scatter = np.random.default_rng(0).normal(0, 0.02, 200)
+    scatter = 0.02 * (scatter - scatter.mean()) / scatter.std()
+    for change, decided in ((0.038, 0), (0.041, 1)):
+        values = [(0.2, 0.2 + change)] * 3
+        draws = replicated_draws(values, [scatter] * 3)
+        found = counts(replicated(values), "sparsity", STEP, {"ause": RISES}, draws)
+        assert found == [(1, decided, 0)]
+
+
+def test_a_pair_is_that_of_a_replicate() -> None:
+    # The unpruned networks lie .2 apart, and each pruned one by .01 to .012 above its own.
+    values = [(0.1, 0.11), (0.3, 0.311), (0.5, 0.512)]
+    assert counts(replicated(values), "sparsity", STEP, {"ause": RISES}) == [(1, 1, 0)]
+    crossed = [(0.1, 0.311), (0.3, 0.512), (0.5, 0.11)]
+    assert counts(replicated(crossed), "sparsity", STEP, {"ause": RISES}) == [(1, 0, 0)]
 
 
 def test_claims_about_what_a_study_lacks_are_not_testable() -> None:

@@ -7,6 +7,7 @@ from pipeline.cache.recipe import Recipe
 from pipeline.cache.spec import Spec
 from pipeline.cache.specs.data import Data, Options
 from pipeline.registry import MODELS, PRUNERS
+from pipeline.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,14 @@ class Network(Spec):
     def origin(self) -> "Network":
         """The network that this one is made from."""
         return next(parent for parent in self.parents() if isinstance(parent, Network))
+
+    def replicate_seed(self, seed: int) -> int:
+        """What the network's replicate takes for a seed of the study: replicate 0 the seed itself.
+
+        Every seed of a network's stages is derived from it, so that replicates share nothing.
+        """
+        replicate = self.trained.replicate
+        return derive_seed(seed, "replicate", replicate) if replicate else seed
 
     def reads(self) -> list[Spec]:
         """The parents, and the data set, whose images are looked at."""
@@ -58,7 +67,8 @@ class Train(Network):
     """One trained network: a plain ensemble member, or the one with dropout.
 
     `init` names the weights that it gets instead of a training: the SHA-256 of the file that lies
-    at `init_path`, or without a path one of torchvision's names.
+    at `init_path`, or without a path one of torchvision's names. `replicate` counts independent
+    repetitions of a study's networks.
     """
 
     stage: ClassVar[str] = "train"
@@ -71,6 +81,7 @@ class Train(Network):
     seed: int = 0
     init: str | None = None
     init_path: str | None = field(default=None, metadata={"identity": False})
+    replicate: int = 0
 
     @property
     def kind(self) -> str:
@@ -80,7 +91,8 @@ class Train(Network):
     @property
     def family(self) -> str:
         """The words that a network shares with those that it is scored together with."""
-        return f"{self.data.place}/{self.architecture}"
+        again = f"/r{self.replicate}" if self.replicate else ""
+        return f"{self.data.place}/{self.architecture}{again}"
 
     @property
     def place(self) -> str:

@@ -1,11 +1,15 @@
 """What a data set is: images in memory, or a list of the files that hold them."""
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.errors import PipelineError
@@ -14,6 +18,9 @@ from pipeline.errors import PipelineError
 # nothing new, so that data sets of before keep their bytes.
 NOT_STORED = {"stored": "never"}
 STORED_IF_CHANGED = {"stored": "if changed"}
+
+# From an image's pixels uint8 [H, W, 3] and its id to other pixels of the same shape.
+Change = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class Dataset(_Normalised):
         pad: Zero pixels added on each side before a random crop of the original size.
         flip: Whether a training image may be mirrored.
         source: What the images were read from: a checksum or a version.
+        role: Of another test set, which has no training images, what its images are; see
+            `pipeline.cache.specs.Data`.
     """
 
     train: ImageSet
@@ -101,6 +110,7 @@ class Dataset(_Normalised):
     pad: int = 4
     flip: bool = True
     source: str = ""
+    role: str = field(default="", metadata=STORED_IF_CHANGED)
 
     @property
     def image_size(self) -> int:
@@ -111,7 +121,7 @@ class Dataset(_Normalised):
         """Raise PipelineError unless every class occurs in both sets and shapes fit."""
         size = self.train.images.shape[1:]
         for name, part in (("training", self.train), ("test", self.test)):
-            _check_labels(name, part, self.classes)
+            _check_labels(name, part, self.classes, self.role)
             if part.images.dtype != torch.uint8 or part.images.shape[1:] != size or size[0] != 3:
                 found = f"{part.images.dtype} {tuple(part.images.shape)}"
                 raise PipelineError(f"{name} images must be uint8 [N, 3, H, W]; found {found}")
@@ -143,6 +153,8 @@ class StreamedDataset(_Normalised):
         flip: Whether a training image may be mirrored.
         scale: The smallest and the largest part of a picture's area that a training image shows.
         orient: Whether pictures are turned as their EXIF data say.
+        role: As of a `Dataset`.
+        change: What is done to each test image once it is cropped; of a shifted test set.
     """
 
     train: ImageFiles
@@ -159,11 +171,13 @@ class StreamedDataset(_Normalised):
     flip: bool = field(default=True, metadata=STORED_IF_CHANGED)
     scale: tuple[float, float] = field(default=(0.08, 1.0), metadata=STORED_IF_CHANGED)
     orient: bool = field(default=False, metadata=STORED_IF_CHANGED)
+    role: str = field(default="", metadata=STORED_IF_CHANGED)
+    change: Change | None = field(default=None, metadata=NOT_STORED)
 
     def check(self) -> None:
         """Raise PipelineError unless every class occurs in both sets and shapes fit."""
         for name, part in (("training", self.train), ("test", self.test)):
-            _check_labels(name, part, self.classes)
+            _check_labels(name, part, self.classes, self.role)
             if part.names.dtype != torch.uint8 or part.names.ndim != 2:
                 found = f"{part.names.dtype} {tuple(part.names.shape)}"
                 raise PipelineError(f"the {name} set's names must be uint8 [N, L]; found {found}")
@@ -177,7 +191,25 @@ class StreamedDataset(_Normalised):
 AnyDataset = Dataset | StreamedDataset
 
 
-def _check_labels(name: str, part: ImageSet | ImageFiles, classes: tuple[str, ...]) -> None:
+Part = TypeVar("Part", bound=ImageSet | ImageFiles)
+
+
+def without_images(part: Part) -> Part:
+    """What stands for the training images of another test set."""
+    return chosen(part, torch.empty(0, dtype=torch.int64))
+
+
+def chosen(part: Part, rows: Tensor) -> Part:
+    """Some images of a part, in the order of `rows`."""
+    values = {each.name: getattr(part, each.name) for each in fields(part)}
+    return replace(part, **{name: each[rows] for name, each in values.items() if each is not None})
+
+
+def _check_labels(
+    name: str, part: ImageSet | ImageFiles, classes: tuple[str, ...], role: str
+) -> None:
+    if role and (name == "training" or len(part)):
+        return
     if len(part) == 0:
         raise PipelineError(f"the {name} set is empty")
     missing = sorted(set(range(len(classes))) - set(part.labels.tolist()))

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from pipeline.report import panels, style
 from pipeline.report.names import display
 from pipeline.report.ranking import BETTER, UNDECIDED, UNTESTED, WORSE, ranking_state
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 EACH = "network"
@@ -51,7 +52,7 @@ def draw(view: View) -> Figure:
     figure, axes = panels.panels(
         len(view.metrics),
         len(uncertainties),
-        f"{view.title}: accuracy over {over}",
+        f"{view.title}: accuracy over {over}, {in_a_title(view.replicates)}",
         legend=_legend(view, looks),
         width=2.6,
         height=2.3,
@@ -81,6 +82,8 @@ def _legend(view: View, looks: Looks) -> list[Line2D]:
             entries += [panels.entry(text, color="grey", **_face(state, "grey"), **dot)]
         level: dict[str, Any] = {"marker": "|", "linestyle": "none", "markersize": 8}
         entries += [panels.entry("a point's own chance", color="grey", **level)]
+    if view.replicates > 1:
+        entries += [panels.heading("Bars"), panels.entry("± standard deviation", color="grey")]
     return entries
 
 
@@ -92,8 +95,12 @@ def _panel(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks, name: str)
         points = points.assign(accuracy=points[beside])
     inside = panels.near(points["accuracy"]) & panels.near(points[metric])
     _lines(ax, points, metric, looks)
-    ax.set_xlim(panels.limits(points[metric][inside]))
-    ax.set_ylim(panels.limits(100 * points["accuracy"][inside]))
+    across, up = (
+        pd.concat([points.loc[inside, each], *_bars(points[inside], each)])
+        for each in (metric, "accuracy")
+    )
+    ax.set_xlim(panels.limits(across))
+    ax.set_ylim(panels.limits(100 * up))
     if metric == "ause":
         _chance(ax, points)
     far = [_about(point, metric) for point in points[~inside].to_dict("records")]
@@ -132,7 +139,12 @@ def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
     """One line for each pruner, and one marker for each of its networks."""
     for pruner, line in points.groupby("pruner", sort=False):
         colour = looks.colours[str(pruner)]
-        ax.plot(line[metric], 100 * line["accuracy"], color=colour, alpha=0.8, zorder=2)
+        x, y = line[metric], 100 * line["accuracy"]
+        ax.plot(x, y, color=colour, alpha=0.8, zorder=2)
+        if bars := _bars(line, metric):
+            ax.hlines(y, bars[0], bars[1], color=colour, linewidth=0.9, alpha=0.7)
+            low, high = panels.bars(line, "accuracy")
+            ax.vlines(x, 100 * low, 100 * high, color=colour, linewidth=0.9, alpha=0.7)
         for point in line.to_dict("records"):
             unpruned = point["sparsity"] == 0
             state = ranking_state(point) if metric == "ause" else BETTER
@@ -146,6 +158,11 @@ def _lines(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks) -> None:
                 **_face(state, own),
                 zorder=4 if unpruned else 3,
             )
+
+
+def _bars(points: pd.DataFrame, metric: str) -> "tuple[pd.Series[float], ...]":
+    """Both ends of the bars, which networks that were trained once have not."""
+    return panels.bars(points, metric) if (points["replicates"] > 1).any() else ()
 
 
 def _about(point: dict[Hashable, Any], metric: str) -> str:

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 
 from pipeline.report import panels, style
 from pipeline.report.names import display
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 EACH = "dataset"
@@ -51,7 +52,7 @@ class Looks:
 
 @style.styled
 def draw(view: View) -> Figure:
-    """Draw one data set, with 95 % intervals where it has them."""
+    """Draw one data set, with 95 % intervals, or the standard deviations between trainings."""
     looks, points = Looks.of(view.frame), view.points
     architectures = list(points["architecture"].unique())
     rows = ["accuracy"]
@@ -60,7 +61,7 @@ def draw(view: View) -> Figure:
     figure, axes = panels.panels(
         len(rows),
         len(architectures),
-        f"{view.title}: accuracy and uncertainty over the sparsity",
+        f"{view.title}: accuracy and uncertainty over the sparsity, {in_a_title(view.replicates)}",
         legend=_legend(view, looks),
         width=3.6,
         height=2.2,
@@ -92,9 +93,10 @@ def _legend(view: View, looks: Looks) -> list[Line2D]:
     ]
     if "ause" in view.metrics:
         entries += [panels.entry("chance", color="black", linewidth=1)]
-    if points["accuracy_low"].notna().any():
+    if view.replicates > 1 or points["accuracy_low"].notna().any():
         bar: dict[str, Any] = {"marker": "|", "ls": "none", "markersize": 10}
-        entries += [panels.entry("95 % interval", color="grey", **bar)]
+        text = "95 % interval" if view.replicates == 1 else "± standard deviation"
+        entries += [panels.entry(text, color="grey", **bar)]
     return entries
 
 
@@ -107,8 +109,8 @@ def _panel(ax: Axes, points: pd.DataFrame, metric: str, looks: Looks, name: str)
         ax.axhline(1, color="black", linewidth=1, zorder=1)
     _lines(ax, here, metric, scale, looks)
     if not inside.all():
-        bounds = here.loc[inside, [metric, f"{metric}_low", f"{metric}_high"]].to_numpy()
-        ax.set_ylim(panels.limits(pd.Series(scale * bounds.ravel())))
+        bounds = [here.loc[inside, metric], *panels.bars(here[inside], metric)]
+        ax.set_ylim(panels.limits(scale * pd.concat(bounds)))
     ax.set_xticks(sorted(here["sparsity"].unique()))
     far = [_about(point, metric) for point in here[~inside].to_dict("records")]
     panels.title(ax, name, panels.outside(far))
@@ -124,8 +126,8 @@ def _lines(ax: Axes, points: pd.DataFrame, metric: str, scale: float, looks: Loo
         x, y = line["sparsity"] + apart * (line["sparsity"] > 0), scale * line[metric]
         look: dict[str, Any] = {"marker": looks.markers[uncertainty], "markersize": 4.5}
         ax.plot(x, y, color=colour, linestyle=looks.dashes[uncertainty], alpha=0.85, **look)
-        low, high = scale * line[f"{metric}_low"], scale * line[f"{metric}_high"]
-        ax.vlines(x, low, high, color=colour, linewidth=0.9, alpha=0.7)
+        low, high = panels.bars(line, metric)
+        ax.vlines(x, scale * low, scale * high, color=colour, linewidth=0.9, alpha=0.7)
         unpruned = line["sparsity"] == 0
         ax.plot(x[unpruned], y[unpruned], color="black", zorder=4, ls="none", **look)
 

@@ -24,7 +24,7 @@ from pipeline.report.paper.beside import (
 from pipeline.report.paper.claims import CLAIMS
 from pipeline.report.paper.printed import published
 from pipeline.report.paper.verdicts import NOT_TESTABLE, Count, Judgement, judge
-from pipeline.report.results import Resamples
+from pipeline.report.replicates import Resamples, averaged, count, verdicts
 from pipeline.report.table import MISSING, Table, number
 from pipeline.report.view import stem
 
@@ -57,8 +57,7 @@ step in both.
 
 What the verdicts cannot say:
 
-- How far another training would land. The intervals hold for these trained networks: that a pruner
-  is better than another takes several trainings of each.
+- {trainings}
 - How sure a verdict is. Of pairs without any difference one in twenty is decided by chance, and
   pairs share networks, so their number is no measure of significance.
 - Anything about other networks, recipes and data sets than this study's."""
@@ -66,11 +65,11 @@ What the verdicts cannot say:
 
 def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Table]:
     """The claims, if any is testable, and what there is of networks that the paper has."""
-    here, both = judge(frame, resamples), beside_published(frame)
+    here, both = judge(frame, resamples), beside_published(averaged(frame, resamples))
     found = []
     if any(judgement.verdict != NOT_TESTABLE for judgement in here):
-        found.append(claims_table(here, judge_paper(frame)))
-    definitions = beside_published_definitions(frame)
+        found.append(claims_table(here, judge_paper(frame), count(frame)))
+    definitions = beside_published_definitions(averaged(frame))
     if not definitions.empty:
         found.append(definition_table(definitions))
     if not both.empty:
@@ -99,13 +98,20 @@ def _named(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[keys].assign(imagenet=frame["dataset"] == "imagenet").reset_index(drop=True)
 
 
-def report(found: Sequence[Table]) -> str:
-    """The tables of :func:`tables` on a page, after how to read them."""
+def report(found: Sequence[Table], replicates: int = 1) -> str:
+    """The tables of :func:`tables` on a page, after how to read them.
+
+    Args:
+        found: the tables.
+        replicates: how many trainings of each network they rest on.
+    """
     parts = [f"### {table.name}\n\n{table.markdown()}" for table in found]
-    return "\n\n".join([READING_CLAIMS, PAIRING, *parts])
+    return "\n\n".join([READING_CLAIMS, PAIRING.format(trainings=verdicts(replicates)), *parts])
 
 
-def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table:
+def claims_table(
+    here: Sequence[Judgement], paper: Sequence[Judgement], replicates: int = 1
+) -> Table:
     """Every claim's verdict here and in the paper's own tables, with the counts behind them."""
     rows = [
         [*_said(own), own.verdict, own.evidence, *_there(its)]
@@ -123,7 +129,8 @@ def claims_table(here: Sequence[Judgement], paper: Sequence[Judgement]) -> Table
     caption = (
         "The paper's claims: in which section they stand, the verdicts, and how many pairs of "
         f"networks do as claimed. {len(here) - len(rows)} of {len(here)} claims are left out: this "
-        "study has no such networks."
+        "study has no such networks. Verdicts here rest on "
+        f"{'one training' if replicates == 1 else f'{replicates} trainings'} of each network."
     )
     return Table("claims", caption, header, rows, pd.DataFrame(numbers), labels=len(header))
 

@@ -3,129 +3,26 @@
     >>> frame, resamples = results.tidy(scores), results.read_resamples(scores)
     >>> for judgement in judge(frame, resamples): print(judgement.claim.text, judgement.verdict)
 
-A verdict counts pairs of networks (see `claims`). Two networks are compared in pairs
-of resamples: both were judged on the same draws of the test images, so what makes an image hard for
-either cancels out of their difference.
-
-Of two ECEs the debiased ones are compared, where there are any: the plain one is the higher the
-lower the accuracy is, and a confidence that is scaled to the most and the least uncertain image is
-only known at the scale of these images (see `metrics.clipped`).
+A verdict counts pairs of networks (see `claims`). What is compared of them, and when a difference
+is more than chance, is in `estimate`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from pipeline.errors import PipelineError
-from pipeline.metrics.debiased import Z
-from pipeline.report import results
 from pipeline.report.names import UNPRUNED, display
 from pipeline.report.paper.beside import METRICS, NETWORK
 from pipeline.report.paper.claims import CLAIMS, Claim
-from pipeline.report.results import KEYS, SHOWN, Resamples, shown, wide
-from pipeline.study import REPEATS
+from pipeline.report.paper.estimate import ECE, Estimate
+from pipeline.report.replicates import REPLICATE, Resamples, count
+from pipeline.report.results import SHOWN, shown, wide
 
-# What is compared where a claim speaks of the ECE.
-ECE, COMPARED = "ece", "ece_clipped"
 NOT_TESTABLE = "not testable here"
 VERDICTS = ("supported", "undecided", "mixed", "contradicted")
-
-Values = NDArray[np.floating[Any]]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Values [N] and what they are on resamples of the images [N, R].
-
-    A value that was not resampled stands in for its resamples, so that all it differs in counts.
-    `shifted` says that resampling adds a bias, as it does to calibration errors.
-    """
-
-    value: Values
-    resampled: Values
-    shifted: bool = False
-
-    @classmethod
-    def of(
-        cls, networks: pd.DataFrame, metric: str, resamples: Mapping[tuple[Any, ...], Any]
-    ) -> "Estimate":
-        """A metric of every network that is shown, such as member 0 of several."""
-        names = [
-            resamples.get(each, {})
-            for each in networks.assign(**REPEATS)[KEYS].itertuples(index=False, name=None)
-        ]
-        shifted = metric == ECE and (
-            any(COMPARED in each for each in names) or COMPARED in networks
-        )
-        key = COMPARED if shifted else metric
-        value = networks[key if key in networks else metric].to_numpy(dtype=float, copy=True)
-        found = [each.get(key) for each in names]
-        count = max((len(each) for each in found if each is not None), default=1)
-        resampled = np.repeat(value[:, None], count, axis=1)
-        for row, (each, drawn) in enumerate(zip(names, found, strict=True)):
-            if drawn is not None:
-                resampled[row] = drawn
-            value[row] = each.get(results.OWN + key, value[row])
-        return cls(value, resampled, shifted)
-
-    def __getitem__(self, rows: NDArray[np.integer]) -> "Estimate":
-        return Estimate(self.value[rows], self.resampled[rows], self.shifted)
-
-    def __sub__(self, other: "Estimate") -> "Estimate":
-        """The paired difference."""
-        return Estimate(self.value - other.value, self.resampled - other.resampled, self.shifted)
-
-    def __add__(self, other: "Estimate") -> "Estimate":
-        return Estimate(self.value + other.value, self.resampled + other.resampled, self.shifted)
-
-    def __abs__(self) -> "Estimate":
-        return Estimate(np.abs(self.value), np.abs(self.resampled), self.shifted)
-
-    def log(self) -> "Estimate":
-        """The logarithm of values that are not negative."""
-        tiny = np.finfo(float).tiny
-        value, resampled = (np.log(np.maximum(each, tiny)) for each in (self.value, self.resampled))
-        return Estimate(value, resampled, self.shifted)
-
-    def mean_of(self, groups: NDArray[np.integer]) -> "Estimate":
-        """In place of each row the mean over its group; what is missing is left out."""
-        return self._by_group(groups, np.nanmean)
-
-    def range_of(self, groups: NDArray[np.integer], where: NDArray[np.bool_]) -> "Estimate":
-        """In place of each row the range of its group's rows where `where` says so."""
-        return self._by_group(groups, np.ptp, where)
-
-    def _by_group(
-        self,
-        groups: NDArray[np.integer],
-        reduce: Callable[..., Any],
-        where: NDArray[np.bool_] | None = None,
-    ) -> "Estimate":
-        both = np.column_stack([self.value, self.resampled])
-        found = np.full_like(both, np.nan)
-        for group in np.unique(groups):
-            rows = groups == group
-            members = both[rows if where is None else rows & where]
-            if len(members) and not np.isnan(members).all(axis=0).any():
-                found[rows] = reduce(members, axis=0)
-        return Estimate(found[:, 0], found[:, 1:], self.shifted)
-
-    @property
-    def sign(self) -> NDArray[np.int64]:
-        """1 where the whole 95 % interval is above 0, -1 where it is below, 0 where it holds 0."""
-        if self.shifted:
-            shift = self.resampled.mean(axis=1) - self.value
-            reach = Z * self.resampled.std(axis=1)
-            low = self.value - reach + np.minimum(shift, 0)
-            high = self.value + reach + np.maximum(shift, 0)
-        else:
-            low, high = np.quantile(self.resampled, [0.025, 0.975], axis=1)
-        sign: NDArray[np.int64] = (low > 0).astype(np.int64) - (high < 0)
-        return sign
 
 
 @dataclass(frozen=True)
@@ -136,8 +33,10 @@ class Networks:
     estimates: dict[str, Estimate]
 
     @classmethod
-    def of(cls, networks: pd.DataFrame, resamples: Resamples) -> "Networks":
-        """The networks of `results.wide` or `results.shown`."""
+    def of(
+        cls, networks: pd.DataFrame, replicates: Sequence[pd.DataFrame], resamples: Resamples
+    ) -> "Networks":
+        """The networks of `results.wide` or `results.shown`, means and each replicate's."""
         group = [*NETWORK, "uncertainty"]
         # The place of each row's unpruned network, which `shown` has under every pruner's name.
         origins = networks.reset_index(drop=True).reset_index(names="origin")
@@ -147,7 +46,10 @@ class Networks:
             names = " ".join(networks.loc[origin.isna().to_numpy(), group].iloc[0])
             raise PipelineError(f"there is no unpruned network of {names} to compare with")
         # It was resampled once, under the name that it has there.
-        named = networks.assign(pruner=networks["pruner"].where(networks["sparsity"] > 0, UNPRUNED))
+        named = [
+            each.assign(pruner=each["pruner"].where(each["sparsity"] > 0, UNPRUNED))
+            for each in replicates
+        ]
 
         # All pruners at one sparsity, and all sparsities of one pruner.
         alike = networks.groupby([*group, "sparsity"], sort=False).ngroup().to_numpy()
@@ -193,7 +95,7 @@ class Networks:
                 # Whichever of the two is called the first: half of what both are allowed.
                 twice = tolerance[first] + tolerance[second] - abs(change) - abs(change)
                 signs = twice.sign
-        known = ~np.isnan(change.value)
+        known = ~np.isnan(change.value).any(axis=1)
         return Count(int(known.sum()), int((signs > 0).sum()), int((signs < 0).sum()))
 
 
@@ -284,7 +186,17 @@ class _Kinds:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, resamples: Resamples) -> "_Kinds":
-        return cls(Networks.of(shown(frame), resamples), Networks.of(wide(frame), resamples))
+        replicates = [
+            frame[frame[REPLICATE] == each].assign(**{REPLICATE: 0}) for each in range(count(frame))
+        ]
+        found = []
+        for form in shown, wide:
+            means = form(frame)
+            at = pd.MultiIndex.from_frame(means[SHOWN])
+            # Row by row the same networks.
+            each = [form(rows).set_index(SHOWN).reindex(at).reset_index() for rows in replicates]
+            found.append(Networks.of(means, each, resamples))
+        return cls(*found)
 
     def asked(self, claim: Claim) -> Networks:
         return self.each_pruner if claim.between == "sparsity" else self.once

@@ -8,8 +8,8 @@ from pipeline.report.table import (
     Record,
     Table,
     by_sparsity,
+    measured,
     network_table,
-    number,
 )
 from pipeline.report.view import View
 
@@ -32,7 +32,7 @@ def accuracy_table(view: View, metric: str) -> Table:
     ranking = metric == "ause"
 
     def cell(record: Record) -> str:
-        text = f"{number(100 * record['accuracy'], 2)}/{number(10 * record[metric], 3)}"
+        text = f"{measured(record, 'accuracy', 2, 100)}/{measured(record, metric, 3, 10)}"
         return text + mark(record) if ranking else text
 
     name = display(metric, "metric")

@@ -7,8 +7,8 @@ from pipeline.report.table import (
     Record,
     Table,
     by_sparsity,
+    measured,
     network_table,
-    number,
 )
 from pipeline.report.view import View
 
@@ -34,4 +34,4 @@ def tables(view: View) -> Iterator[Table]:
 
 
 def _cell(record: Record) -> str:
-    return number(record["ause_over_random"], 2) + mark(record)
+    return measured(record, "ause_over_random", 2) + mark(record)

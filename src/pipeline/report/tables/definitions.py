@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from pipeline.report.results import unrepeated
-from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.replicates import REPLICATE
+from pipeline.report.table import Record, Table, by_sparsity, measured, network_table
 from pipeline.report.view import View
 
 EACH = "network"
@@ -16,9 +16,11 @@ def tables(view: View) -> Iterator[Table]:
     """Means over the pruners, where there is more than one definition."""
     if view.rows["default"].all():
         return
-    rows = unrepeated(view.rows)
-    rows = rows[rows["metric"].isin(["ause", "ause_over_random"])]
-    means = rows.groupby([*KEYS, "metric"], sort=False)["value"].mean().unstack()
+    rows = view.select(view.frame)
+    rows = rows[rows["metric"].isin(["ause", "ause_over_random"]) & (rows["member"] == 0)]
+    by_pruner = rows.groupby([*KEYS, "metric", REPLICATE], sort=False)["value"].mean()
+    over = by_pruner.groupby([*KEYS, "metric"], sort=False)
+    means = over.mean().unstack().join(over.std().unstack().add_suffix("_std"))
     numbers = means.loc[rows.set_index(KEYS).index.unique()].reset_index()
     yield network_table(
         view,
@@ -32,4 +34,4 @@ def tables(view: View) -> Iterator[Table]:
 
 
 def _cell(record: Record) -> str:
-    return f"{number(record['ause'], 4)} ({number(record['ause_over_random'], 2)})"
+    return f"{measured(record, 'ause', 4)} ({measured(record, 'ause_over_random', 2)})"

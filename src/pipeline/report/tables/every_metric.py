@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.report.names import display
 from pipeline.report.results import wide
-from pipeline.report.table import Table, network_table, number
+from pipeline.report.table import Table, measured, network_table, records
 from pipeline.report.view import View
 
 EACH = "network"
@@ -13,16 +13,16 @@ ORDER = 60
 
 def tables(view: View) -> Iterator[Table]:
     """One row for each combination, one column for each metric that is defined anywhere."""
-    numbers = view.select(wide(view.frame))
+    numbers = view.select(wide(view.means))
     metrics = [m for m in view.frame["metric"].unique() if numbers[m].notna().any()]
     rows = [
         [
             display(record["pruner"], "pruner"),
             f"{record['sparsity']:g}",
             display(record["uncertainty"], "uncertainty"),
-            *(number(record[metric], 4) for metric in metrics),
+            *(measured(record, metric, 4) for metric in metrics),
         ]
-        for record in numbers.to_dict("records")
+        for record in records(numbers)
     ]
     yield network_table(
         view,

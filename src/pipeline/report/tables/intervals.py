@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from pipeline.report.names import display
-from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.table import Record, Table, by_sparsity, measured, network_table
 from pipeline.report.view import View
 
 EACH = "network"
@@ -27,9 +27,8 @@ def tables(view: View) -> Iterator[Table]:
     yield network_table(
         view,
         "intervals",
-        "95 % intervals, at sparsities s. They are over the test images, so they hold for these "
-        "trained networks: how far another training would land is not in them. That of an ECE is "
-        "of the true calibration error, which the plain ECE overestimates; of ensembles and MC "
+        f"95 % intervals, at sparsities s. They are over {_over(view.replicates)}. That of an ECE "
+        "is of the true calibration error, which the plain ECE overestimates; of ensembles and MC "
         "dropout it holds at the scale of these images.",
         numbers,
         ["Metric", *header],
@@ -39,6 +38,15 @@ def tables(view: View) -> Iterator[Table]:
     )
 
 
+def _over(replicates: int) -> str:
+    if replicates > 1:
+        return "trainings and test images: the mean of other trainings on other images lies there"
+    return (
+        "the test images, so they hold for these trained networks: how far another training would "
+        "land is not in them"
+    )
+
+
 def _cell(record: Record, metric: str) -> str:
-    value, low, high = (record[metric + bound] for bound in ("", "_low", "_high"))
-    return number(value, 4) + ("" if np.isnan(low) else f" [{low:.4f}, {high:.4f}]")
+    low, high = (record[metric + bound] for bound in ("_low", "_high"))
+    return measured(record, metric, 4) + ("" if np.isnan(low) else f" [{low:.4f}, {high:.4f}]")
