@@ -4,7 +4,9 @@ A module is an entry when it defines the registry's entry function, for example 
 ``pipeline/pruning/l1.py``. That function's keyword-only arguments with a default are the entry's
 options, as a study spells them. What an option may be is listed by a ``Literal`` annotation, or by
 the keys of a constant in ``Annotated[str, CONSTANT]``; ``Annotated[float, "below 0.5"]`` bounds a
-number. Its ``LABEL`` is its name in tables and figures:
+number, and so does "at most"; ``Annotated[str, "pruner"]`` is the name of another entry. A
+``Collection[str]`` is a list of names, a ``Mapping[str, float]`` gives shares by name. An entry's
+``LABEL`` is its name in tables and figures:
 
     >>> PRUNERS.options("hrank")["batches"]
     Option(default=5, choices=None)
@@ -16,7 +18,7 @@ the user's own is a Python file outside the package, made known by :func:`use_pl
 
 import ast
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -30,7 +32,7 @@ from pipeline.sources import syntax_tree
 PACKAGE = Path(__file__).parent
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
-SUPPLIED = frozenset({"images", "seed", "run", "image_size", "dropout", "example_input"})
+SUPPLIED = frozenset({"images", "labels", "seed", "run", "image_size", "dropout", "example_input"})
 
 
 @cache
@@ -73,35 +75,76 @@ def _choices(file: Path, annotation: ast.expr | None) -> tuple[Any, ...] | None:
     return None
 
 
-def _below(annotation: ast.expr | None) -> float | None:
-    """The bound in an ``Annotated[type, "below 0.5"]``."""
+def _noted(annotation: ast.expr | None) -> str:
+    """The text in an ``Annotated[type, "below 0.5"]``."""
     match annotation:
         case ast.Subscript(
             value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(str(text))])
-        ) if text.startswith("below "):
-            return float(text.removeprefix("below "))
-    return None
+        ):
+            return text
+    return ""
+
+
+def _holds(annotation: ast.expr | None) -> str:
+    """``Collection`` or ``Mapping`` where an annotation, or the first of several, is one."""
+    if isinstance(annotation, ast.BinOp):
+        return _holds(annotation.left)
+    match annotation:
+        case ast.Subscript(value=ast.Name(id=("Collection" | "Mapping") as name)):
+            return name
+    return ""
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of an entry: its default, and what it may be if that is a short list."""
+    """An option of an entry: its default, and what it may be if that is a short list.
+
+    Attributes:
+        default: Its value if none is given.
+        choices: All values that it may have.
+        note: Of a number, its bound, such as ``below 0.5``; of a name, the registry's kind.
+        holds: ``Collection`` for a list of names, ``Mapping`` for shares by name.
+    """
 
     default: Any
     choices: tuple[Any, ...] | None = None
+    note: str = ""
+    holds: str = ""
+
+
+def _option(file: Path, default: ast.expr, annotation: ast.expr | None) -> Option:
+    value = ast.literal_eval(default)
+    return Option(value, _choices(file, annotation), _noted(annotation), _holds(annotation))
+
+
+@cache
+def _fields(place: str) -> dict[str, Option]:
+    """The fields of a dataclass with their defaults, as options: of ``folder/module.py:Class``."""
+    name, _, wanted = place.partition(":")
+    file = PACKAGE / name
+    found = next(
+        node
+        for node in syntax_tree(file).body
+        if isinstance(node, ast.ClassDef) and node.name == wanted
+    )
+    return {
+        node.target.id: _option(file, node.value, node.annotation)
+        for node in found.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
+    }
 
 
 @dataclass
 class Registry:
     """The entries of one kind: modules of `folder` that define one of `functions`.
 
-    `common` holds options that all entries with a function share, because a stage handles them.
+    `common` says which dataclass holds the options that all entries with a function share.
     """
 
     kind: str
     folder: str
     functions: tuple[str, ...]
-    common: dict[str, dict[str, Option]] = field(default_factory=dict)
+    common: dict[str, str] = field(default_factory=dict)
     plugins: dict[str, Path] = field(default_factory=dict)
 
     def files(self) -> dict[str, Path]:
@@ -133,20 +176,30 @@ class Registry:
         return next(function for function in self.functions if function in defined)
 
     def options(self, name: str) -> dict[str, Option]:
-        """The options of an entry, from its function's signature."""
-        function, file = self.function(name), self.file(name)
-        arguments = _functions(file)[function].args
-        return self.common.get(function, {}) | {
-            argument.arg: Option(ast.literal_eval(default), _choices(file, argument.annotation))
+        """The options of an entry: its own, and those that it shares with others."""
+        shared = self.common.get(self.function(name))
+        return (_fields(shared) if shared else {}) | self.own_options(name)
+
+    def own_options(self, name: str) -> dict[str, Option]:
+        """The options of an entry alone, from its function's signature."""
+        file = self.file(name)
+        arguments = _functions(file)[self.function(name)].args
+        return {
+            argument.arg: _option(file, default, argument.annotation)
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
             if default is not None and argument.arg not in SUPPLIED
         }
 
-    def bounds(self, name: str) -> dict[str, float]:
-        """The numbers that an entry's options must be below, by option; few have one."""
-        arguments = _functions(self.file(name))[self.function(name)].args.kwonlyargs
-        found = {argument.arg: _below(argument.annotation) for argument in arguments}
-        return {option: bound for option, bound in found.items() if bound is not None}
+    def units(self, name: str, options: Mapping[str, Any]) -> list[str]:
+        """The units of code of an entry and of those that its options name."""
+        if name not in self.files():  # of an artifact whose plugin is not in use
+            return [self.unit(name)]
+        others = [
+            options.get(option, each.default)
+            for option, each in self.own_options(name).items()
+            if each.note == self.kind
+        ]
+        return [self.unit(each) for each in dict.fromkeys([name, *others])]
 
     def constant(self, name: str, constant: str, default: Any = None) -> Any:
         """The literal value of a module-level constant of an entry.
@@ -188,13 +241,7 @@ PRUNERS = Registry(
     "pruner",
     "pruning",
     ("scores", "prune_in_training"),
-    {
-        "scores": {
-            "coupling": Option("group", ("group", "independent")),
-            "scope": Option("layer", ("layer", "global")),
-            "recalibrate": Option(False),
-        }
-    },
+    {"scores": "cutting/options.py:CutOptions"},
 )
 UNCERTAINTIES = Registry("uncertainty method", "uncertainty", ("estimates",))
 REGISTRIES = (DATASETS, MODELS, PRUNERS, UNCERTAINTIES)

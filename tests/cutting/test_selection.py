@@ -5,8 +5,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pipeline.cutting.coupling import Group
-from pipeline.cutting.selection import filter_norms, pruned_channels, select
+from pipeline.cutting.options import CutOptions
+from pipeline.cutting.selection import filter_norms, select
+from pipeline.cutting.shares import pruned_channels
 from pipeline.errors import PipelineError
+
+GLOBAL = CutOptions(scope="global")
 
 
 def model_of(*norms: list[float]) -> nn.ModuleDict:
@@ -94,15 +98,15 @@ def test_one_threshold_for_the_whole_network() -> None:
         "c": torch.tensor([0.01, 0.02]),
     }
     # The five lowest of ten, had "c" not to keep its last channel: c0, a0, a1, a2, b3.
-    assert select(model, groups, scores, 0.5, "global") == {"a": (3,), "b": (0, 1, 2), "c": (1,)}
+    assert select(model, groups, scores, 0.5, GLOBAL) == {"a": (3,), "b": (0, 1, 2), "c": (1,)}
     assert select(model, groups, scores, 0.5) == {"a": (2, 3), "b": (0, 1), "c": (1,)}
     with pytest.raises(PipelineError, match="unknown scope 'all'; known: layer, global"):
-        select(model, groups, scores, 0.5, "all")
+        CutOptions(scope="all")  # type: ignore[arg-type]
 
 
 def test_the_whole_networks_sparsity_is_met_however_uneven() -> None:
     model = model_of([1.0] * 9, [1.0])
     groups = [Group((name,), layer.out_channels, {}, ()) for name, layer in model.items()]  # type: ignore[arg-type]
     scores = {"a": torch.arange(9.0), "b": torch.tensor([-1.0])}
-    kept = select(model, groups, scores, 0.8, "global")
+    kept = select(model, groups, scores, 0.8, GLOBAL)
     assert kept == {"a": (8,), "b": (0,)}

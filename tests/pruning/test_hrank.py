@@ -99,6 +99,39 @@ def test_without_activation_the_sum_counts() -> None:
     assert maps["features.3.conv.2"].name == "add"
 
 
+def test_a_dense_blocks_maps_are_those_that_the_next_layer_sees() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(3, 3, 32, 32)
+    model = calibrated(
+        torchvision.models.DenseNet(4, (2, 2), num_init_features=8, bn_size=2, num_classes=5),
+        images,
+    )
+    seen: dict[str, Tensor] = {}
+    for name, module in model.named_modules():
+        if name.endswith(("relu1", "relu", "relu2")):
+            module.register_forward_hook(
+                lambda module, inputs, output, name=name: seen.__setitem__(name, output.clone())
+            )
+    handed: list[Tensor] = []
+    model.features.norm5.register_forward_hook(  # type: ignore[union-attr]
+        lambda module, inputs, output: handed.append(output.relu())
+    )
+    with torch.no_grad():
+        model(images)
+    found = scores(model, "hrank", example_input=EXAMPLE, images=images)
+    block = "features.denseblock"
+    # The first layer's 4 maps come behind the block's 8 inputs, in the ReLU of the second layer.
+    for name, maps in {
+        f"{block}1.denselayer1.conv2": seen[f"{block}1.denselayer2.relu1"][:, 8:12],
+        f"{block}1.denselayer2.conv2": seen["features.transition1.relu"][:, 12:16],
+        "features.transition1.conv": seen[f"{block}2.denselayer1.relu1"],
+        f"{block}2.denselayer1.conv2": seen[f"{block}2.denselayer2.relu1"][:, 8:12],
+        f"{block}2.denselayer2.conv2": handed[0][:, 12:16],
+        f"{block}1.denselayer1.conv1": seen[f"{block}1.denselayer1.relu2"],
+    }.items():
+        assert found[name].tolist() == pytest.approx(ranks_one_by_one(maps)), name
+
+
 def test_functions_and_methods_count_like_modules() -> None:
     class Styles(nn.Module):
         def __init__(self) -> None:

@@ -12,6 +12,10 @@ from pipeline.pruning import prune, scores
 from pipeline.registry import use_plugins
 
 EXAMPLE = torch.zeros(1, 3, 32, 32)
+# All but lamp, which needs one threshold for the network.
+ONE_SHOT = [
+    "random", "l1", "batchnorm", "hrank", "taylor", "fpgm", "gfbs", "scratch", "torch_pruning",
+]  # fmt: skip
 SPARSITIES = (0.0, 0.2, 0.4, 0.6, 0.8)
 
 # The paper's Table 1 to all digits (it prints 11.17, 7.18, … million, with 10 classes), and the
@@ -75,13 +79,18 @@ def test_sizes_on_imagenet(network: str, coupling: str) -> None:
         assert report.parameters == imagenet_resnet18(sparsity)
 
 
-@pytest.mark.parametrize("pruner", ["random", "l1", "batchnorm", "hrank"])
+@pytest.mark.parametrize(
+    "pruner",
+    ["random", "l1", "batchnorm", "hrank", "taylor", "fpgm", "gfbs", "scratch", "torch_pruning"],
+)
 @pytest.mark.parametrize("arch", TABLE_1)
 def test_every_criterion_prunes_every_convolution(arch: str, pruner: str) -> None:
     torch.manual_seed(0)
     model = build(arch, 10, width=0.125)
     images = torch.randn(2, 3, 32, 32)
-    smaller, report = prune(model, pruner, 0.4, example_input=EXAMPLE, images=images)
+    smaller, report = prune(
+        model, pruner, 0.4, example_input=EXAMPLE, images=images, labels=torch.tensor([0, 3])
+    )
     for name, layer in model.named_modules():
         if isinstance(layer, nn.Conv2d):
             width = layer.out_channels - int(0.4 * layer.out_channels)
@@ -143,10 +152,11 @@ def test_the_report_is_json_and_counts_operations() -> None:
         ("l1", 1.0, {}, r"sparsity must be in \[0, 1\), not 1.0"),
         ("l1", -0.1, {}, r"sparsity must be in \[0, 1\), not -0.1"),
         ("l1", float("nan"), {}, r"sparsity must be in \[0, 1\), not nan"),
-        ("l2", 0.5, {}, "unknown pruner 'l2'; known: batchnorm, hrank, l1, random, resrep"),
+        ("l2", 0.5, {}, "unknown pruner 'l2'; known: batchnorm, fpgm, gfbs, hrank, l1, lamp, "
+         "random, resrep, scratch, taylor, torch_pruning"),
         ("hrank", 0.5, {"batchsize": 3},
-         "hrank: unknown option 'batchsize'; allowed: coupling, scope, recalibrate, "
-         "batches, batch_size"),
+         "hrank: unknown option 'batchsize'; allowed: coupling, scope, recalibrate, target, "
+         "round_to, ignored, layers, max_sparsity, batches, batch_size"),
         ("resrep", 0.5, {}, "resrep prunes while it trains: use "
          "pipeline.pruning.resrep.prune_in_training"),
         ("l1", 0.5, {"coupling": "none"}, "unknown coupling 'none'; known: group, independent"),

@@ -12,6 +12,9 @@ from pipeline.registry import use_plugins
 PRUNERS: list[tuple[str, dict[str, Any]]] = [
     ("random", {}), ("l1", {"scope": "global"}), ("batchnorm", {"coupling": "independent"}),
     ("hrank", {"batches": 1, "recalibrate": True}), ("resrep", {"schedule": "reach"}),
+    ("taylor", {"of": "scale"}), ("fpgm", {"round_to": 2}), ("gfbs", {"target": "macs"}),
+    ("lamp", {"scope": "global"}), ("scratch", {"like": "gfbs", "scope": "global"}),
+    ("torch_pruning", {"importance": "GroupTaylorImportance", "target": "parameters"}),
 ]  # fmt: skip
 
 PLUGIN = """
@@ -67,6 +70,29 @@ def test_a_sparsity_that_global_scope_cannot_reach(own: str) -> None:
         "l1: scope: global would remove 15 channels, and may remove 14: each layer keeps 10% of "
         "its channels; lower the sparsity"
     )
+
+
+def test_each_pruner_is_tried_at_its_own_sparsity(own: str) -> None:
+    pruners = [("l1", {"scope": "global"}), ("random", {"scope": "global"})]
+    assert faults(own, {}, pruners, sparsity=[0.5, 0.8], image_size=8) == []
+    (found,) = faults(own, {}, pruners, sparsity=[0.5, 0.95], image_size=8)
+    assert found.startswith("random: scope: global would remove 15 channels")
+
+
+def test_options_that_name_what_is_not_there(own: str) -> None:
+    pruners: list[tuple[str, dict[str, Any]]] = [
+        ("l1", {"ignored": ("conv9",)}), ("taylor", {"layers": (("conv9", 0.5),)}),
+        ("torch_pruning", {"importance": "Best"}), ("random", {"target": "macs"}),
+    ]  # fmt: skip
+    found = faults(own, {}, pruners, sparsity=[0.5, 0.5, 0.5, 0.999], image_size=8)
+    starts = (
+        "l1: ignored: no convolution is called 'conv9'; there are a, b",
+        "taylor: layers: no convolution is called 'conv9'; there are a, b",
+        "torch_pruning: unknown importance 'Best'; known: ",
+        "random: target: macs: at most ",
+    )
+    assert len(found) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
 
 
 def test_mc_dropout_of_a_network_without_dropout(own: str) -> None:

@@ -45,9 +45,13 @@ IMAGENET = {
     "infer": 66,
     "score": 77,
 }
+# Two networks of 3 members, 10 pruners, 2 sparsities; MSP of all members, and the ensemble.
+CRITERIA = {
+    "data": 1, "check": 2, "train": 6, "prune": 120, "finetune": 120, "infer": 126, "score": 168,
+}  # fmt: skip
 JOBS = {
-    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "imagenet": IMAGENET,
-    "imagenette": QUICK,
+    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "criteria": CRITERIA,
+    "imagenet": IMAGENET, "imagenette": QUICK,
 }  # fmt: skip
 
 
@@ -131,6 +135,17 @@ def test_imagenet_is_the_papers() -> None:
     assert {spec.precision for spec in plan.nodes.values() if isinstance(spec, Infer)} == {
         "float16"
     }
+
+
+def test_the_study_of_criteria_makes_networks_of_equal_cost() -> None:
+    study = Plan.load(content("criteria")).study
+    names = [pruner.name for pruner in study.pruners]
+    assert len(set(names)) == len(names) == 10
+    assert "scratch" in names
+    assert all(("target", "macs") in pruner.options for pruner in study.pruners)
+    recipes = {pruner.name: pruner.recipe for pruner in study.pruners}
+    assert recipes.pop("scratch") == study.train
+    assert set(recipes.values()) == {study.finetune}
 
 
 def test_snakemake_plans_imagenet_without_images_or_weights(tmp_path: Path) -> None:

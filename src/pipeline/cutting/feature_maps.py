@@ -40,11 +40,14 @@ class FeatureMaps:
     Attributes:
         graph: The network as torch.fx traces it; each convolution is one node.
         nodes: For each convolution, the node that gives its feature map.
+        parts: Where a convolution's map is only a part of what its node gives, the node that
+            concatenates the maps, and which of them it is.
         plain: The convolutions behind which no activation was found.
     """
 
     graph: fx.Graph
     nodes: Mapping[str, fx.Node]
+    parts: Mapping[str, tuple[fx.Node, int]]
     plain: tuple[str, ...]
 
 
@@ -54,7 +57,9 @@ def find_feature_maps(model: nn.Module) -> FeatureMaps:
     It is the first activation that the convolution's output passes unbranched, through norms,
     additions and pools; or, where there is none, the last such tensor before a pool. Where a
     max-pool hands the activation on to a residual block, it is the pooled map, as for the stem of
-    an ImageNet ResNet.
+    an ImageNet ResNet. Where the first thing that happens to an output is that it is concatenated
+    with others, as in a DenseNet, it is its own part of the activation in the layer that runs next,
+    as in HRank's code (there, the last 12 channels of it).
 
     Raises:
         PipelineError: torch.fx cannot trace the network.
@@ -65,14 +70,16 @@ def find_feature_maps(model: nn.Module) -> FeatureMaps:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PipelineError(f"cannot trace {type(model).__name__}: {reason}") from None
     modules = dict(model.named_modules())
-    nodes, plain = {}, []
+    nodes, parts, plain = {}, {}, []
     for node in graph.nodes:
         if node.op == "call_module" and isinstance(modules[node.target], nn.Conv2d):
             name = str(node.target)
-            nodes[name], found = _feature_map(node, modules)
-            if not found:
+            nodes[name], part = _feature_map(node, modules)
+            if part is None:
                 plain.append(name)
-    return FeatureMaps(graph, nodes, tuple(plain))
+            elif part:
+                parts[name] = part
+    return FeatureMaps(graph, nodes, parts, tuple(plain))
 
 
 class _Tracer(fx.Tracer):
@@ -84,24 +91,40 @@ class _Tracer(fx.Tracer):
         )
 
 
-def _feature_map(node: fx.Node, modules: Mapping[str, nn.Module]) -> tuple[fx.Node, bool]:
-    """The feature map behind a convolution, and whether it comes after an activation."""
+def _feature_map(
+    node: fx.Node, modules: Mapping[str, nn.Module]
+) -> tuple[fx.Node, tuple[fx.Node, int] | tuple[()] | None]:
+    """The feature map behind a convolution, and which part of it, if it is one of several.
+
+    Without an activation, the second is None.
+    """
     convolution = modules[str(node.target)]
     assert isinstance(convolution, nn.Conv2d)
     if _is_fused(convolution):
-        return node, True
-    before_pool = None
+        return node, ()
+    before, part = None, None
     while _operation(node, modules) not in ACTIVATIONS:
         users = list(node.users)
-        operation = _operation(users[0], modules) if len(users) == 1 else ""
-        if operation not in PASSED | POOLS | ACTIVATIONS:
-            return before_pool or node, False
+        if part is None and users and all(_concatenates(user) for user in users):
+            before = before or node
+            part = users[0], list(users[0].args[0]).index(node)  # type: ignore[arg-type]
+        operation = _operation(users[0], modules) if len(users) == 1 or part else ""
+        if operation not in PASSED | POOLS | ACTIVATIONS and not (part and users[0] is part[0]):
+            return before or node, None
         if operation in POOLS:
-            before_pool = before_pool or node
+            before = before or node
         node = users[0]
     users = list(node.users)
     pooled = len(users) == 1 and _operation(users[0], modules) == "maxpool2d"
-    return (users[0] if pooled and len(users[0].users) > 1 else node), True
+    return (users[0] if pooled and len(users[0].users) > 1 else node), part or ()
+
+
+def _concatenates(node: fx.Node) -> bool:
+    """Whether a node puts maps behind each other, channel by channel."""
+    if node.op != "call_function" or node.target not in (torch.cat, torch.concat):
+        return False
+    dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+    return dim in (1, -3) and len(node.args) > 0 and isinstance(node.args[0], list | tuple)
 
 
 @torch.no_grad()

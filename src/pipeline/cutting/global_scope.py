@@ -25,27 +25,36 @@ def divided_by_means(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
+def largest(scores: Sequence[npt.NDArray[np.float64]], keeps: float = SHARE_THAT_STAYS) -> int:
+    """How many channels of all groups can go, since each keeps a share of its own."""
+    return sum(len(each) - _stays(each, keeps) for each in scores)
+
+
 def removed_below_one_threshold(
-    scores: Sequence[npt.NDArray[np.float64]], number: int
+    scores: Sequence[npt.NDArray[np.float64]], number: int, keeps: float = SHARE_THAT_STAYS
 ) -> list[int]:
     """How many channels each group loses when the lowest scores of all groups go.
 
     Args:
         scores: The scores of each group's channels.
         number: How many channels are to go in all.
+        keeps: The share of its channels that each group keeps.
 
     Raises:
-        PipelineError: so many cannot go, since each group keeps a tenth of its channels.
+        PipelineError: so many cannot go, since each group keeps this share.
     """
-    candidates = [
-        np.sort(score)[: len(score) - max(1, math.ceil(SHARE_THAT_STAYS * len(score) - 1e-9))]
-        for score in scores
-    ]
+    candidates = [np.sort(score)[: len(score) - _stays(score, keeps)] for score in scores]
     if number > (most := sum(map(len, candidates))):
         raise PipelineError(
             f"scope: global would remove {number} channels, and may remove {most}: each layer "
-            f"keeps {SHARE_THAT_STAYS:.0%} of its channels; lower the sparsity"
+            f"keeps {keeps:.0%} of its channels; lower the sparsity"
         )
+    if not number:
+        return [0] * len(scores)
     group = np.repeat(np.arange(len(scores)), [len(each) for each in candidates])
     first = np.argsort(np.concatenate(candidates), kind="stable")
     return [int(n) for n in np.bincount(group[first[:number]], minlength=len(scores))]
+
+
+def _stays(scores: npt.NDArray[np.float64], keeps: float) -> int:
+    return max(1, math.ceil(keeps * len(scores) - 1e-9))

@@ -92,6 +92,11 @@ class TrainingImages:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def labels(self) -> Tensor:
+        """The labels of all of them, int64 [N], on the device."""
+        return self.data.train.labels[self.rows].to(self.device)
+
     def __getitem__(self, part: slice) -> Tensor:
         """The images of a slice."""
         rows = self.rows[part]

@@ -8,22 +8,28 @@
     smaller, report = prune(model, "l1", 0.4, example_input=images[:1])
 
 A criterion is a module with a function `scores`, whose further keyword-only arguments are its
-options. It is handed a copy of the network, in evaluation mode:
+options. It is handed a copy of the network, in evaluation mode, and of training images, their
+`labels`, a `seed` and an `example_input` those that it has as arguments:
 
     def scores(model, groups, *, images=None, seed=0) -> dict[str, Tensor]: ...
 
-Where its scores should be compared across layers (``scope: global``) by other means than dividing
-each layer's by their mean, it has a function for that, too:
+To be compared across layers (``scope: global``), each layer's scores are divided by their mean.
+Where they can be compared as they are, the module says ``COMPARABLE = True``; where they need
+something else, it has a function for that:
 
     def across_layers(model, groups, scores, *, images=None) -> dict[str, Tensor]: ...
 
-A method that prunes while it trains has a function `prune_in_training` instead.
+What is to happen to the smaller network before it is trained further is a function, too:
+
+    def after_cut(smaller, *, seed=0) -> None: ...
+
+The options that all criteria share are in :mod:`pipeline.cutting.options`. A method that prunes
+while it trains has a function `prune_in_training` instead.
 
 Every cut is checked before it is made, see :mod:`pipeline.cutting.check`.
 """
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,14 +37,16 @@ from torch import Tensor, nn
 
 from pipeline.cutting.check import check_cut, check_rows
 from pipeline.cutting.coupling import Group, find_groups
-from pipeline.cutting.global_scope import divided_by_means
-from pipeline.cutting.recalibration import recalibrate as recalibrate_norms
+from pipeline.cutting.options import split
+from pipeline.cutting.recalibration import recalibrate
 from pipeline.cutting.refusals import refuse_not_finite
 from pipeline.cutting.selection import select
 from pipeline.cutting.surgery import cut_channels
 from pipeline.engine.batches import TrainingImages
 from pipeline.errors import PipelineError
 from pipeline.models import size
+from pipeline.progress import say
+from pipeline.pruning.criteria import Shown, channel_scores
 from pipeline.registry import PRUNERS
 
 
@@ -79,6 +87,7 @@ def scores(
     *,
     example_input: Tensor,
     images: Tensor | TrainingImages | None = None,
+    labels: Tensor | None = None,
     seed: int = 0,
     coupling: str = "group",
     **options: Any,
@@ -91,6 +100,7 @@ def scores(
         example_input: Images [B, 3, H, W], to trace the network with.
         images: Float32 [N, 3, H, W], normalised, in random order, for criteria that look at data;
             or what gives such images for a slice.
+        labels: Int64 [N], of these images; of :class:`TrainingImages` they are known.
         seed: For criteria that draw at random.
         coupling: ``group`` or ``independent``, see :func:`pipeline.cutting.coupling.find_groups`.
         **options: The criterion's own.
@@ -104,7 +114,8 @@ def scores(
     """
     check_options(pruner, options)
     groups = find_groups(model, example_input, coupling)
-    return _scores(model, groups, pruner, images, seed, options)
+    shown = _shown(example_input, images, labels, seed)
+    return channel_scores(model, groups, pruner, shown, options)
 
 
 def prune(
@@ -114,10 +125,8 @@ def prune(
     *,
     example_input: Tensor,
     images: Tensor | TrainingImages | None = None,
+    labels: Tensor | None = None,
     seed: int = 0,
-    coupling: str = "group",
-    scope: str = "layer",
-    recalibrate: bool = False,
     check: bool = True,
     **options: Any,
 ) -> tuple[nn.Module, PruneReport]:
@@ -126,41 +135,73 @@ def prune(
     Args:
         model: A CNN; left as it is.
         pruner: Name of a criterion.
-        sparsity: Fraction of each convolution's output channels to remove, in [0, 1).
+        sparsity: Fraction to remove, in [0, 1): of each convolution's output channels, unless the
+            options `scope` and `target` say of what else.
         example_input: As for :func:`scores`.
         images: As for :func:`scores`.
+        labels: As for :func:`scores`.
         seed: As for :func:`scores`.
-        coupling: As for :func:`scores`.
-        scope: ``layer``: the sparsity is every convolution's; ``global``: the whole network's, see
-            :func:`pipeline.cutting.selection.select`.
-        recalibrate: Whether to measure the batch norms' statistics anew, on the images.
         check: Whether to try that the cut leaves what the network computes, see
             :func:`pipeline.cutting.check.check_cut`; False only for a network that was checked.
-        **options: The criterion's own.
+        **options: The criterion's own, and those that all criteria share, see
+            :class:`pipeline.cutting.options.CutOptions`.
 
     Raises:
-        PipelineError: the sparsity is outside [0, 1), the scope does not go with the coupling, a
-            weight is not finite, the cut would change what the network computes (the message names
-            the layer), there are no images to recalibrate with, or as for :func:`scores`.
+        PipelineError: the sparsity is outside [0, 1) or cannot be reached, options contradict each
+            other or name a layer that is not there, a weight is not finite, the cut would change
+            what the network computes (the message names the layer), there are no images to
+            recalibrate with, or as for :func:`scores`.
     """
     check_sparsity(sparsity)
     check_options(pruner, options)
-    check_scope(scope, coupling)
+    shared, own = split(pruner, options)
     refuse_not_finite(model)
-    groups = find_groups(model, example_input, coupling)
-    found = _scores(model, groups, pruner, images, seed, options)
-    if scope == "global":
-        found = _across_layers(model, groups, pruner, found, images)
-    kept = select(model, groups, found, sparsity, scope)
+    groups = find_groups(model, example_input, shared.coupling)
+    shown = _shown(example_input, images, labels, seed)
+    found = channel_scores(model, groups, pruner, shown, own, scope=shared.scope)
+    cost = _cost(model, groups, example_input, shared.target)
+    kept = select(model, groups, found, sparsity, shared, cost)
     if check:
-        check_cut(model, groups, kept, example_input, coupling)
+        check_cut(model, groups, kept, example_input, shared.coupling)
     smaller = cut_channels(model, groups, kept)
     check_rows(model, smaller, groups, kept)
-    if recalibrate:
+    module = PRUNERS.load(pruner)
+    if hasattr(module, "after_cut"):
+        module.after_cut(smaller, seed=seed)
+    if shared.recalibrate:
         if images is None:
             raise PipelineError("recalibrate needs training images")
-        recalibrate_norms(smaller, images)
-    return smaller, make_report(model, smaller, pruner, sparsity, kept, example_input)
+        recalibrate(smaller, images)
+    report = make_report(model, smaller, pruner, sparsity, kept, example_input)
+    if shared.target != "channels":
+        say(
+            f"{pruner}: {1 - report.macs / report.macs_before:.1%} of the operations and "
+            f"{1 - report.parameters / report.parameters_before:.1%} of the parameters are removed"
+        )
+    return smaller, report
+
+
+def _shown(
+    example_input: Tensor,
+    images: Tensor | TrainingImages | None,
+    labels: Tensor | None,
+    seed: int,
+) -> Shown:
+    if isinstance(images, TrainingImages):
+        labels = images.labels
+    return Shown(example_input, images, labels, seed)
+
+
+def _cost(
+    model: nn.Module, groups: Sequence[Group], example_input: Tensor, target: str
+) -> Callable[[Mapping[str, Sequence[int]]], int]:
+    """What a network costs with some channels alone: counted in the network itself."""
+
+    def cost(kept: Mapping[str, Sequence[int]]) -> int:
+        parameters, macs = size(cut_channels(model, groups, kept), example_input[:1])
+        return macs if target == "macs" else parameters
+
+    return cost
 
 
 def make_report(
@@ -194,15 +235,6 @@ def check_sparsity(sparsity: float) -> None:
         raise PipelineError(f"sparsity must be in [0, 1), not {sparsity}")
 
 
-def check_scope(scope: str, coupling: str) -> None:
-    """Raise PipelineError where masks of their own would leave summands of unequal width."""
-    if (scope, coupling) == ("global", "independent"):
-        raise PipelineError(
-            "scope: global with coupling: independent leaves summands of unequal width; "
-            "use coupling: group, or scope: layer"
-        )
-
-
 def check_options(pruner: str, options: Mapping[str, Any]) -> None:
     """Raise PipelineError unless the pruner scores channels and has these options."""
     if PRUNERS.function(pruner) == "prune_in_training":
@@ -212,34 +244,3 @@ def check_options(pruner: str, options: Mapping[str, Any]) -> None:
     for name in options.keys() - allowed.keys():
         known = ", ".join(allowed) or "none"
         raise PipelineError(f"{pruner}: unknown option {name!r}; allowed: {known}")
-
-
-def _scores(
-    model: nn.Module,
-    groups: Sequence[Group],
-    pruner: str,
-    images: Tensor | TrainingImages | None,
-    seed: int,
-    options: Mapping[str, Any],
-) -> dict[str, Tensor]:
-    copied = copy.deepcopy(model).eval()
-    result: dict[str, Tensor] = PRUNERS.load(pruner).scores(
-        copied, groups, images=images, seed=seed, **options
-    )
-    return result
-
-
-def _across_layers(
-    model: nn.Module,
-    groups: Sequence[Group],
-    pruner: str,
-    scores: dict[str, Tensor],
-    images: Tensor | TrainingImages | None,
-) -> dict[str, Tensor]:
-    """Scores that mean the same in all layers, as the criterion says or by the layers' means."""
-    module = PRUNERS.load(pruner)
-    if not hasattr(module, "across_layers"):
-        return divided_by_means(scores)
-    copied = copy.deepcopy(model).eval()
-    result: dict[str, Tensor] = module.across_layers(copied, groups, scores, images=images)
-    return result

@@ -1,13 +1,14 @@
 """Batch Normalization pruning (paper, Eq. 3; Liu et al., Network Slimming, ICCV 2017)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
-from pipeline.errors import PipelineError
+from pipeline.cutting.norms import norm_behind
 
 LABEL = "BN"
+COMPARABLE = True  # as Network Slimming does
 
 
 def scores(
@@ -18,22 +19,8 @@ def scores(
     Raises:
         PipelineError: no batch norm directly follows a convolution.
     """
-    result = {}
-    for group in groups:
-        for name in group.convolutions:
-            if name not in group.norms:
-                raise PipelineError(f"no batch norm follows {name}: batchnorm cannot score it")
-            gamma = model.get_parameter(f"{group.norms[name]}.weight").detach()
-            result[name] = gamma.double().abs()
-    return result
-
-
-def across_layers(
-    model: nn.Module,
-    groups: Sequence[Group],
-    scores: Mapping[str, Tensor],
-    *,
-    images: Tensor | None = None,
-) -> dict[str, Tensor]:
-    """The scales as they are: Network Slimming compares them across layers."""
-    return dict(scores)
+    return {
+        name: norm_behind(model, group, name, "batchnorm").weight.detach().double().abs()
+        for group in groups
+        for name in group.convolutions
+    }

@@ -60,7 +60,7 @@ def scores(
     names = [name for group in groups for name in group.convolutions]
     if missing := [name for name in names if name not in found.nodes]:
         raise PipelineError(f"hrank: {missing[0]} runs, but not as a layer: it has no feature map")
-    ranks = Ranks(model, found.graph, set(found.nodes.values()))
+    ranks = Ranks(model, found)
     device = next(model.parameters()).device
     # TF32 would add noise to the small singular values.
     precise = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
@@ -69,7 +69,7 @@ def scores(
             ranks.run(batch.to(device).float())
     result: dict[str, Tensor] = {}
     for group in groups:
-        sums = [ranks.sums[node] for node in {found.nodes[name] for name in group.convolutions}]
+        sums = [ranks.sums[place] for place in {ranks.places[name] for name in group.convolutions}]
         mean = torch.stack(sums).sum(0).double() / (len(sums) * len(images))
         result |= dict.fromkeys(group.convolutions, mean)
     _warn("no activation was found behind", [name for name in names if name in found.plain])
@@ -87,10 +87,10 @@ def across_layers(
     """Each rank as a share of the largest that its map can have."""
     assert images is not None
     found = _feature_maps(model)
-    ranks = Ranks(model, found.graph, set(found.nodes.values()))
+    ranks = Ranks(model, found)
     with torch.no_grad():
         ranks.run(images[:1].to(next(model.parameters()).device).float())
-    return {name: each / ranks.largest[found.nodes[name]] for name, each in scores.items()}
+    return {name: each / ranks.largest[ranks.places[name]] for name, each in scores.items()}
 
 
 def _feature_maps(model: nn.Module) -> FeatureMaps:
@@ -121,19 +121,41 @@ def matrix_ranks(maps: Tensor) -> Tensor:
         return torch.cat(list(pool.map(torch.linalg.matrix_rank, parts))).view(maps.shape[:2])
 
 
+# A node, and where its value concatenates others first, the node that does and which part counts.
+Place = tuple[fx.Node, tuple[fx.Node, int] | tuple[()]]
+
+
 class Ranks(fx.Interpreter):
     """Runs a network and sums the ranks of its feature maps as they come."""
 
-    def __init__(self, model: nn.Module, graph: fx.Graph, nodes: set[fx.Node]) -> None:
-        super().__init__(model, graph=graph)
-        self.nodes = nodes
-        self.sums: dict[fx.Node, Tensor] = {}
-        self.largest: dict[fx.Node, int] = {}
+    def __init__(self, model: nn.Module, found: FeatureMaps) -> None:
+        super().__init__(model, graph=found.graph)
+        self.places: dict[str, Place] = {
+            name: (node, found.parts.get(name, ())) for name, node in found.nodes.items()
+        }
+        self.shown: dict[fx.Node, list[Place]] = {}
+        for place in dict.fromkeys(self.places.values()):
+            self.shown.setdefault(place[0], []).append(place)
+        self.concatenated = {part[0] for _, part in self.places.values() if part}
+        self.widths: dict[fx.Node, list[int]] = {}
+        self.sums: dict[Place, Tensor] = {}
+        self.largest: dict[Place, int] = {}
 
     def run_node(self, n: fx.Node) -> Any:
         """Compute a node and, if it is a feature map, its ranks: int64 [C]."""
+        if n in self.concatenated:
+            maps = self.fetch_args_kwargs_from_env(n)[0][0]
+            self.widths[n] = [each.shape[1] for each in maps]
         value = super().run_node(n)
-        if n in self.nodes:
-            self.largest[n] = min(value.shape[-2:])
-            self.sums[n] = self.sums.get(n, 0) + matrix_ranks(value).sum(0).cpu()
+        for place in self.shown.get(n, []):
+            own = self._part(value, place)
+            self.largest[place] = min(own.shape[-2:])
+            self.sums[place] = self.sums.get(place, 0) + matrix_ranks(own).sum(0).cpu()
         return value
+
+    def _part(self, value: Tensor, place: Place) -> Tensor:
+        if not place[1]:
+            return value
+        node, number = place[1]
+        start = sum(self.widths[node][:number])
+        return value[:, start : start + self.widths[node][number]]

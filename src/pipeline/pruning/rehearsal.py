@@ -30,7 +30,7 @@ def faults(
     options: Mapping[str, Any],
     pruners: Sequence[tuple[str, Mapping[str, Any]]],
     *,
-    sparsity: float = 0.5,
+    sparsity: float | Sequence[float] = 0.5,
     dropout: float = 0.0,
     classes: int = 10,
     image_size: int = 32,
@@ -41,7 +41,7 @@ def faults(
         architecture: Its name.
         options: The architecture's options.
         pruners: Names and options. Those that train while they prune train for one step.
-        sparsity: Fraction of the channels to remove, in [0, 1).
+        sparsity: Fraction to remove, in [0, 1); one for all pruners, or one for each.
         dropout: Of the network for MC dropout; 0 if there is none.
         classes: Number of logits.
         image_size: Height and width of the images.
@@ -57,11 +57,12 @@ def faults(
         except PipelineError as error:
             return [str(error)]
         found: dict[str, list[str]] = {}
-        for name, own in pruners:
+        given = [sparsity] * len(pruners) if isinstance(sparsity, float) else sparsity
+        for (name, own), wanted in zip(pruners, given, strict=True):
             try:
                 if PRUNERS.function(name) == "scores":
                     _check_coupling(model, own.get("coupling", "group"), image_size, checked)
-                _run(_pruned(model, data, name, sparsity, own), data, classes)
+                _run(_pruned(model, data, name, wanted, own), data, classes)
             except PipelineError as error:
                 found.setdefault(str(error), []).append(name)
             except Exception as error:  # a pruner of one's own may raise anything
@@ -102,6 +103,7 @@ def _pruned(
         sparsity,
         example_input=example,
         images=data.normalise(data.train.images),
+        labels=data.train.labels,
         check=False,
         **options,
     )

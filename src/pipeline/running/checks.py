@@ -24,12 +24,18 @@ def checks_of(specs: Iterable[Spec]) -> dict[str, Check]:
             prunings[_network(spec.model)].append(spec)
     found = {}
     for network, trained in trainings.items():
-        pruned = prunings[network]
+        highest: dict[tuple[str, Options], float] = defaultdict(float)
+        for spec in prunings[network]:
+            pruner = spec.pruner, spec.options
+            highest[pruner] = max(highest[pruner], spec.sparsity)
+        pruners = tuple(sorted(highest, key=repr))
+        sparsities = tuple(highest[pruner] for pruner in pruners)
         check = Check(
             *network,
             dropout=max(spec.dropout for spec in trained),
-            pruners=tuple(sorted({(spec.pruner, spec.options) for spec in pruned}, key=repr)),
-            sparsity=max((spec.sparsity for spec in pruned), default=0.0),
+            pruners=pruners,
+            sparsity=max(sparsities, default=0.0),
+            sparsities=sparsities if len(set(sparsities)) > 1 else (),
         )
         found.update({paths.folder(spec): check for spec in trained})
     return found

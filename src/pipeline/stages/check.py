@@ -13,7 +13,7 @@ def run(spec: specs.Check, job: Job) -> None:
         spec.architecture,
         dict(spec.options),
         [(name, dict(options)) for name, options in spec.pruners],
-        sparsity=spec.sparsity,
+        sparsity=spec.sparsities or spec.sparsity,
         dropout=spec.dropout,
         classes=len(data.classes),
         image_size=data.image_size,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.cache import specs
 from pipeline.errors import PipelineError
-from pipeline.registry import DATASETS, MODELS, Option, Registry
+from pipeline.registry import DATASETS, MODELS, REGISTRIES, UNCERTAINTIES, Option, Registry
 from pipeline.study.reading import expanded, number_of
 
 # Keys of an entry that are not options of the code behind it.
@@ -28,6 +28,8 @@ Item = str | Mapping[str, Any]
 # From the path of weights that are not there to the SHA-256 that is known of them.
 Remember = Callable[[str], str]
 
+E = TypeVar("E", bound="Entry")
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -43,24 +45,34 @@ class Entry:
     init: tuple[tuple[str, str, str | None], ...] = ()
 
 
-def named(key: str, given: Sequence[Item], registry: Registry) -> tuple[Entry, ...]:
-    """The pruners or the uncertainty methods of a study.
+def uncertainties(given: Sequence[Item]) -> tuple[Entry, ...]:
+    """The uncertainty methods of a study.
 
     Raises:
         PipelineError: a name, an option or a label is wrong.
     """
-    found = []
-    for where, settings, label, options in _read(key, given, registry, ENTRY_KEYS):
-        # The paper's claims go by these names.
+    found = [
+        Entry(settings["name"], label, options)
+        for _, settings, label, options in named("uncertainties", given, UNCERTAINTIES, ENTRY_KEYS)
+    ]
+    return told_apart("uncertainties", found)
+
+
+def named(
+    key: str, given: Sequence[Item], registry: Registry, keys: set[str]
+) -> list[tuple[str, dict[str, Any], str, specs.Options]]:
+    """Where each entry stands, what is given of it, its label and its options.
+
+    The paper's claims go by the names of these entries, so no label may be another one's name.
+
+    Raises:
+        PipelineError: a name, an option or a label is wrong.
+    """
+    found = _read(key, given, registry, keys)
+    for where, settings, label, _ in found:
         if label != settings["name"] and label in registry.names():
             raise PipelineError(f"{where}.label: {label!r} is the name of another {registry.kind}")
-        if {("coupling", "independent"), ("scope", "global")} <= set(options):
-            raise PipelineError(
-                f"{where}: scope: global with coupling: independent leaves summands of unequal "
-                "width; use coupling: group, or scope: layer"
-            )
-        found.append(Entry(settings["name"], label, options))
-    return _told_apart(key, found)
+    return found
 
 
 def architectures(
@@ -76,7 +88,7 @@ def architectures(
     for where, settings, label, options in _read("architectures", given, MODELS, ARCHITECTURE_KEYS):
         init = _init(f"{where}.init", settings.get("init", {}), networks, remember)
         found.append(Entry(settings["name"], label, options, init))
-    return _told_apart("architectures", found)
+    return told_apart("architectures", found)
 
 
 def datasets(given: Sequence[Item]) -> tuple[specs.Data, ...]:
@@ -121,7 +133,11 @@ def refuse_same_files(data: Sequence[specs.Data], networks: Sequence[Entry]) -> 
 
 
 def sparsities(given: Sequence[float]) -> tuple[float, ...]:
-    """The fractions of channels to remove, rising, without the 0 that is always there."""
+    """The fractions to remove, rising, without the 0 that is always there.
+
+    Raises:
+        PipelineError: one is given twice.
+    """
     values = [float(value) for value in given]
     _refuse_duplicates("sparsities", values)
     return tuple(sorted(value for value in values if value > 0))
@@ -142,7 +158,7 @@ def _read(
     return found
 
 
-def _told_apart(key: str, found: list[Entry]) -> tuple[Entry, ...]:
+def told_apart(key: str, found: list[E]) -> tuple[E, ...]:
     """The entries, unless two would be the same networks, or one be called unpruned."""
     if "none" in [entry.label for entry in found]:
         raise PipelineError(f"{key}: the label 'none' stands for unpruned networks")
@@ -169,15 +185,14 @@ def _options(
         option: _checked(f"{where}.{option}", value, defaults[option])
         for option, value in sorted(options.items())
     }
-    for option, bound in registry.bounds(name).items():
-        if option in values and values[option] >= bound:
-            raise PipelineError(f"{where}.{option}: {values[option]!r} is not below {bound:g}")
     return tuple((name, value) for name, value in values.items() if value != defaults[name].default)
 
 
 def _checked(where: str, value: Any, option: Option) -> Any:
     """An option's value in the type of its default; a whole number will do for a fraction."""
     default = option.default
+    if option.holds:
+        return _names(where, value) if option.holds == "Collection" else _shares(where, value)
     if not isinstance(default, str):
         value = number_of(value)
     if isinstance(default, float) and type(value) is int:
@@ -186,14 +201,44 @@ def _checked(where: str, value: Any, option: Option) -> Any:
         value = _checked_list(where, value, default)
     if default is not None and type(value) is not type(default):
         raise PipelineError(f"{where}: {value!r} is not of type {type(default).__name__}")
-    number = isinstance(default, int | float) and not isinstance(default, bool)
-    if number and (value < 0 or (value == 0 and default > 0)):
-        raise PipelineError(f"{where}: {value!r} is not {'above' if default else 'at least'} 0")
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        _refuse_out_of_bounds(where, value, option)
     if option.choices is not None and value not in option.choices:
         raise PipelineError(
             f"{where}: {value!r} is not one of {', '.join(map(str, option.choices))}"
         )
+    for registry in REGISTRIES:
+        if option.note == registry.kind and value not in registry.names():
+            known = ", ".join(registry.names())
+            raise PipelineError(f"{where}: unknown {registry.kind} {value!r}; known: {known}")
     return value
+
+
+def _refuse_out_of_bounds(where: str, value: float, option: Option) -> None:
+    if value < 0 or (value == 0 and option.default > 0):
+        above = "above" if option.default else "at least"
+        raise PipelineError(f"{where}: {value!r} is not {above} 0")
+    words, _, bound = option.note.rpartition(" ")
+    if bound and not (value < float(bound) or (words == "at most" and value == float(bound))):
+        raise PipelineError(f"{where}: {value!r} is not {option.note}")
+
+
+def _names(where: str, given: Any) -> tuple[str, ...]:
+    """A list of names, whose order says nothing."""
+    if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
+        raise PipelineError(f"{where}: {given!r} is not a list of names")
+    return tuple(sorted(set(given)))
+
+
+def _shares(where: str, given: Any) -> tuple[tuple[str, float], ...]:
+    """Names with a number each, whose order says nothing."""
+    if not isinstance(given, Mapping):
+        raise PipelineError(f"{where}: {given!r} does not give a number to each of some names")
+    found = {str(name): number_of(value) for name, value in given.items()}
+    for name, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise PipelineError(f"{where}.{name}: {value!r} is not a number")
+    return tuple(sorted((name, float(value)) for name, value in found.items()))
 
 
 def _checked_list(where: str, values: list[Any], default: Any) -> tuple[Any, ...]:

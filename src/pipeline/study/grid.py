@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pipeline.cache import specs
-from pipeline.registry import PRUNERS, UNCERTAINTIES, use_plugins
+from pipeline.registry import UNCERTAINTIES, use_plugins
 from pipeline.study import checks, entries, reading, recipes
+from pipeline.study.pruners import Pruner, pruners
 
 T = TypeVar("T", bound=specs.Spec)
 
@@ -56,7 +57,7 @@ class Study:
     study: str
     datasets: tuple[specs.Data, ...]
     architectures: tuple[entries.Entry, ...]
-    pruners: tuple[entries.Entry, ...]
+    pruners: tuple[Pruner, ...]
     sparsities: tuple[float, ...]
     uncertainties: tuple[entries.Entry, ...]
     train: specs.Recipe
@@ -102,15 +103,21 @@ class Study:
         datasets = entries.datasets(content["datasets"])
         architectures = entries.architectures(content["architectures"], size, remember)
         entries.refuse_same_files(datasets, architectures)
+        sparsities = entries.sparsities(content["sparsities"])
+        by = {
+            "train": train,
+            "finetune": recipes.finetune(train, content.get("finetune", {})),
+            "prune": recipes.prune(content.get("prune", {})),
+        }
         return cls(
             datasets=datasets,
             architectures=architectures,
-            pruners=entries.named("pruners", content["pruners"], PRUNERS),
-            sparsities=entries.sparsities(content["sparsities"]),
-            uncertainties=entries.named("uncertainties", content["uncertainties"], UNCERTAINTIES),
-            train=train,
-            finetune=recipes.finetune(train, content.get("finetune", {})),
-            prune=recipes.prune(content.get("prune", {})),
+            pruners=pruners(content["pruners"], sparsities, by),
+            sparsities=sparsities,
+            uncertainties=entries.uncertainties(content["uncertainties"]),
+            train=by["train"],
+            finetune=by["finetune"],
+            prune=by["prune"],
             plugins=plugins,
             content=content,
             notes=notes,
@@ -168,20 +175,19 @@ class Study:
     ) -> Iterator[tuple[str, float, tuple[specs.Train | specs.Prune | specs.Finetune, ...]]]:
         yield "none", 0.0, trained
         for pruner in self.pruners:
-            for sparsity in self.sparsities:
+            for sparsity in pruner.sparsities:
                 models = tuple(self._final(model, pruner, sparsity) for model in trained)
                 yield pruner.label, sparsity, models
 
     def _final(
-        self, model: specs.Train, pruner: entries.Entry, sparsity: float
+        self, model: specs.Train, pruner: Pruner, sparsity: float
     ) -> specs.Prune | specs.Finetune:
         """The pruned network that is judged: fine-tuned, unless it was trained while pruned."""
-        trains = PRUNERS.function(pruner.name) == "prune_in_training"
-        recipe = self.prune if trains else None
+        recipe = pruner.recipe if pruner.trains else None
         pruned = self._shared(
             specs.Prune(model, pruner.name, sparsity, pruner.options, self.seed, recipe)
         )
-        return pruned if trains else self._shared(specs.Finetune(pruned, self.finetune))
+        return pruned if pruner.trains else self._shared(specs.Finetune(pruned, pruner.recipe))
 
     def _score(
         self,

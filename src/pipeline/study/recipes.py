@@ -18,21 +18,21 @@ PRUNE = Recipe(
 
 def train(given: Mapping[str, Any]) -> Recipe:
     """The recipe of every training."""
-    return _changed(TRAIN, given)
+    return changed(TRAIN, given)
 
 
 def finetune(trained: Recipe, given: Mapping[str, Any]) -> Recipe:
     """The recipe after pruning: that of the training, but for its length."""
     # The penalty prepares for pruning; after it, there is nothing to prepare for.
-    return _changed(replace(trained, epochs=150, gamma_l1=0.0), given)
+    return changed(replace(trained, epochs=150, gamma_l1=0.0), given)
 
 
 def prune(given: Mapping[str, Any]) -> Recipe:
     """The recipe of pruners that train while they prune."""
-    return _changed(PRUNE, given)
+    return changed(PRUNE, given)
 
 
-def _changed(base: Recipe, given: Mapping[str, Any]) -> Recipe:
+def changed(base: Recipe, given: Mapping[str, Any]) -> Recipe:
     """A recipe with some fields replaced; ``lr: 1`` and ``lr: 1.0`` are the same."""
     return replace(
         base, **{name: type(getattr(base, name))(value) for name, value in given.items()}

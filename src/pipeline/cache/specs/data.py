@@ -59,6 +59,7 @@ class Check(Spec):
     dropout: float = 0.0  # of the network for MC dropout, if there is one
     pruners: tuple[tuple[str, Options], ...] = ()
     sparsity: float = 0.0  # the highest
+    sparsities: tuple[float, ...] = ()  # the highest of each pruner, where they differ
 
     @property
     def place(self) -> str:
@@ -67,5 +68,7 @@ class Check(Spec):
 
     def units(self) -> list[str]:
         """The stage, the architecture and the pruners."""
-        pruners = dict.fromkeys(PRUNERS.unit(name) for name, _ in self.pruners)
+        pruners = dict.fromkeys(
+            unit for name, options in self.pruners for unit in PRUNERS.units(name, dict(options))
+        )
         return [*super().units(), MODELS.unit(self.architecture), *pruners]

@@ -134,7 +134,7 @@ class Prune(Network):
         parts = ["cutting.global_scope"] if ("scope", "global") in self.options else []
         if self.pruner == "hrank" and self.model.architecture in MODELS.plugins:
             parts.append("cutting.feature_maps")  # of others, maps are what they were
-        return [*super().units(), PRUNERS.unit(self.pruner), *parts]
+        return [*super().units(), *PRUNERS.units(self.pruner, dict(self.options)), *parts]
 
     def traits(self) -> tuple[Any, ...]:
         """The network's, and the pruner's options."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
-from pipeline.cutting.selection import pruned_channels
+from pipeline.cutting.shares import pruned_channels
 from pipeline.errors import PipelineError
 
 # Whether the numbers of rows masked in each layer are enough; more rows never are less enough.
