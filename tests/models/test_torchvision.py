@@ -44,7 +44,7 @@ def test_a_small_stem_makes_the_cifar_form() -> None:
         ("resnet18", ["layer1.dropout", "layer2.dropout", "layer3.dropout", "layer4.dropout"]),
         ("mobilenet_v3_small", ["classifier.2"]),
         ("densenet121", [f"features.transition{n}.dropout" for n in (1, 2, 3)]),
-        ("regnet_x_400mf", [f"trunk_output.block{n}.dropout" for n in (1, 2, 3, 4)]),
+        ("shufflenet_v2_x0_5", ["stage2.dropout", "stage3.dropout", "stage4.dropout"]),
         ("convnext_tiny", [f"features.{n}.dropout" for n in (1, 3, 5, 7)]),
     ],
 )
