@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from examples import under
+from examples import studies_of_networks, under
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
@@ -13,7 +14,11 @@ from pipeline.engine.inference import predict
 from pipeline.engine.training import fit
 from pipeline.models import build
 from pipeline.pruning import prune
+from pipeline.pruning.rehearsal import faults
 from pipeline.registry import DATASETS, PRUNERS, TEST_SETS, UNCERTAINTIES, Option, use_plugins
+from pipeline.study import Study
+
+STUDIES = studies_of_networks()
 
 BLOCKS = [
     block
@@ -64,3 +69,26 @@ def test_the_examples_are_entries_that_work(
     estimates = UNCERTAINTIES.load("disagreement").estimates(logits.numpy())
     assert list(estimates) == ["mutual_information", "entropy"]
     assert np.isfinite(estimates["mutual_information"].uncertainty).all()
+
+
+@pytest.mark.parametrize("number", range(len(STUDIES)))
+def test_the_studies_of_other_networks_work(
+    number: int, make_dataset: Callable[..., Dataset]
+) -> None:
+    """What the stage `check` does, then a step of training and a cut."""
+    if "timm" in str(STUDIES[number]):
+        pytest.importorskip("timm")
+    study = Study.load(STUDIES[number])
+    dropout = study.dropout if any(u.name == "mc_dropout" for u in study.uncertainties) else 0.0
+    pruners = [(pruner.name, dict(pruner.options)) for pruner in study.pruners]
+    for entry in study.architectures:
+        options = dict(entry.options)
+        assert faults(entry.name, options, pruners, dropout=dropout, image_size=32) == []
+    torch.manual_seed(0)
+    data = make_dataset(train=8, test=4, size=32)
+    model = build(entry.name, 4, image_size=32, **options)
+    fit(model, data, Recipe(1, batch_size=8), seed=0)
+    smaller, _ = prune(
+        model, "l1", study.sparsities[0], example_input=torch.zeros(1, 3, 32, 32), check=False
+    )
+    assert torch.isfinite(predict(smaller, data)).all()

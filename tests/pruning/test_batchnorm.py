@@ -35,3 +35,34 @@ def test_a_convolution_without_norm_is_refused() -> None:
         PipelineError, match=r"^no batch norm follows 0: batchnorm cannot score it$"
     ):
         prune(model, "batchnorm", 0.5, example_input=EXAMPLE)
+
+
+class Excited(nn.Module):
+    """Squeeze-and-excitation: two convolutions without batch norms beside one that has one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.an = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.down, self.up = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.an(self.a(x)).relu()
+        x = x * self.up(self.down(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_convolutions_without_norm_leave_the_choice_to_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    torch.manual_seed(0)
+    model = Excited()
+    nn.init.uniform_(model.an.weight, 0.1, 1)
+    _, report = prune(model, "batchnorm", 0.5, example_input=EXAMPLE)
+    assert set(report.kept["a"]) == set(model.an.weight.abs().topk(4).indices.tolist())
+    assert report.kept["up"] == report.kept["a"]
+    norms = model.down.weight.abs().sum((1, 2, 3))
+    assert set(report.kept["down"]) == set(norms.topk(2).indices.tolist())
+    assert "batchnorm: no batch norm follows down, so that the L1 norm decides there" in caplog.text
+    with pytest.raises(PipelineError, match=r"^no batch norm follows down: in scope: global"):
+        prune(model, "batchnorm", 0.5, example_input=EXAMPLE, scope="global")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.cutting.coupling import Group
-from pipeline.cutting.layers import OUT, cut, inputs, outputs
+from pipeline.cutting.layers import OUT, cut, inputs, is_layer, outputs
 from pipeline.models import Description, load_resized
 from pipeline.models.shared.padding import adopt
 
@@ -53,6 +53,8 @@ def _channels_that_stay(
         for each in group.dependants:
             gone = set(range(group.channels)).difference(kept[each.source])
             layer = layers.get(each.layer)
+            if layer is not None and not is_layer(layer):
+                continue  # a batch norm that its convolution has absorbed
             if layer is None:
                 width = model.get_parameter(each.layer).shape[each.dim]
             else:

@@ -190,12 +190,12 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return
         given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
         labelled = [each for each in map(self.of, given) if each is not None]
-        tensor = next((each for each in tree_leaves(result) if isinstance(each, Tensor)), None)
-        if tensor is not None:  # what norms and pools give beside it is not looked at
-            combined = self._combined(name, given, args, tensor)
+        first = next((each for each in tree_leaves(result) if isinstance(each, Tensor)), None)
+        if first is not None:  # what norms and pools give beside it is not looked at
+            combined = self._combined(name, given, args, first)
             if combined is None:
                 self.lost += [(f"{self._where()} ({name})", each) for each in labelled]
-            self._set(tensor, combined)
+            self._set(first, combined)
 
     def _padded(self, args: Sequence[Any], result: Tensor) -> tuple[str, ChannelPad] | None:
         """A layer that stands for zeros beside the channels of a map, and its name."""

@@ -53,7 +53,7 @@ def build(
         options["image_size"] = image_size
     try:
         network: nn.Module = models.get_model(model, weights=None, **options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AssertionError) as error:
         raise PipelineError(f"torchvision: {model} cannot be built: {error}") from None
     if stem == "small":
         shrink_stem(network, model)
