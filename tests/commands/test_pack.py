@@ -15,7 +15,6 @@ from commands.tree import Call, Tree
 from support import TINY, snapshot
 
 from pipeline.cache import history, manifests, paths
-from pipeline.cache.archives import opened
 from pipeline.cache.files import sha256, write_json
 from pipeline.cache.history import Epoch
 from pipeline.cache.lineage import Lineage
@@ -97,12 +96,7 @@ def test_what_is_packed_comes_back(small: Tree, call: Call) -> None:
     assert lines[0] == "mine: 0 artifacts of the study 'tiny', and the same 8 were there already"
     assert snapshot(mine) == before
     assert call("--artifacts", "mine", "pack", "tiny.yaml", "again.zip")[0] is None
-    with opened(Path("again.zip")) as again, opened(archive) as once:
-        without_cards = [
-            {name: what for name, what in each.contents.files.items() if name != "README.md"}
-            for each in (again, once)
-        ]
-    assert without_cards[0] == without_cards[1]
+    assert Path("again.zip").read_bytes() == first
     archive.unlink()
     assert pack(call).read_bytes() == first
     # The other commands take ancestors for what they are.
