@@ -103,12 +103,12 @@ def test_what_is_packed_comes_back(small: Tree, call: Call) -> None:
     status, lines = call("--artifacts", "mine", "verify")
     assert (status, lines[-1]) == (
         0,
-        "0 problems in 8 artifacts; 5 known only by name, from an archive; "
+        "0 problems in 8 artifacts; 5 not kept, only their manifests; "
         "3 made from parents that were deleted",
     )
     small.write("more", **SMALL, mc_samples=3)
     (line, *_) = call("--artifacts", "mine", "status", "more.yaml")[1]
-    assert line.endswith("(data not in the archive)")
+    assert line.endswith("(data not kept)")
 
 
 def test_lineage_travels(small: Tree, call: Call) -> None:
