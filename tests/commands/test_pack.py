@@ -399,6 +399,18 @@ def test_nothing_that_is_there_is_replaced(small: Tree, call: Call) -> None:
     )
 
 
+def test_archives_may_be_larger_than_a_plain_zip_file(
+    small: Tree, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if a file of 100 bytes were one of 4 GB.
+    with monkeypatch.context() as small_limits:
+        small_limits.setattr(zipfile, "ZIP64_LIMIT", 100)
+        small_limits.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+        pack(call)
+    assert not call("--artifacts", "mine", "unpack", "tiny.zip")[0]
+    assert len(list(Path("mine").rglob("predictions.safetensors"))) == 3
+
+
 def test_switches_do_not_travel(small: Tree, call: Call) -> None:
     content = yaml.safe_load(Path("tiny.yaml").read_text())
     Path("tiny.yaml").write_text(yaml.safe_dump({**content, "device": "cpu"}))
