@@ -8,7 +8,9 @@ import pytest
 from commands.tree import Tree
 from support import snapshot
 
-from pipeline.cache import code_identity, paths
+from pipeline.cache import code_identity, history, manifests, paths
+from pipeline.cache.history import Epoch
+from pipeline.cache.lineage import Lineage
 
 
 def stages(lines: list[str]) -> list[str]:
@@ -100,6 +102,9 @@ def test_checkpoints_whose_predictions_are_there_can_go(tree: Tree) -> None:
     left_over.write_bytes(b"12345")
     interrupted = tree.root / "digits/resnet18/plain-0/train~00000000"
     interrupted.mkdir()
+    told, tuned = [Epoch(0, 1.0, 0.5, 0.1, 2.0)], tree.at("plain-1/l1-0.5", "finetune")
+    history.write(tuned, told)
+    was = manifests.read_manifest(tuned)
     before = snapshot(Path())
     _, lines = tree.call("gc", "tiny.yaml", "--checkpoints")
     assert snapshot(Path()) == before
@@ -118,6 +123,12 @@ def test_checkpoints_whose_predictions_are_there_can_go(tree: Tree) -> None:
         "prune", "finetune"
     }  # fmt: skip
     assert tree.count() == 32 - 1 - 6
+    # What tells how they were trained stays, and which they were.
+    assert history.read(tuned) == told
+    assert Lineage(tree.root).manifest(str(tuned.relative_to(tree.root))) == was
+    assert tree.call("gc", "tiny.yaml", "--checkpoints")[1][-1].startswith(
+        "networks that can go: 0"
+    )
     assert tree.plan.marker.exists()
     assert interrupted.exists()
 

@@ -108,10 +108,15 @@ def resumed_at(project: Project, place: str, stage: str) -> tuple[int, ...]:
 def computed(project: Project) -> dict[str, bytes]:
     """All files of a study that say what was computed, not when and where."""
     names = {name for stage in STAGES for name in paths.outputs(stage)}
-    return {
+    found = {
         str(file.relative_to(project.artifacts)): file.read_bytes()
         for file in project.artifacts.rglob("*")
         if file.name in names or file.suffix in (".csv", ".md", ".tex")
+    }
+    # The last column of a history is how long each epoch took.
+    return {
+        name: re.sub(rb",[0-9.]+$", b"", content, flags=re.M) if "history" in name else content
+        for name, content in found.items()
     }
 
 

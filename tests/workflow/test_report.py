@@ -50,7 +50,13 @@ def test_a_report_holds_what_is_drawn(tmp_path: Path) -> None:
     found = set(re.findall(r'"name": "([^"]*\.[a-z]+)"', scripts))
     # Of a figure in two formats, the better; no Markdown, which a browser does not show.
     assert found == {"digits-over-sparsity.svg", "digits-resnet18-ause.csv", "results.csv"}
-    for words in ("Figures", "Tables", "All numbers", "digits over sparsity", "95 % intervals"):
+    for words in (
+        "Figures",
+        "Tables",
+        "All numbers",
+        "digits over sparsity",
+        "says how to read it",
+    ):
         assert words in scripts
     # Nothing is planned or declared otherwise: a figure that somebody deletes makes no job.
     (folder / "figures/digits-over-sparsity.svg").unlink()

@@ -28,6 +28,7 @@ from typing import Any
 from pipeline.cache import files, manifests, paths
 from pipeline.cache.specs import STAGES
 from pipeline.errors import PipelineError
+from pipeline.progress import track
 
 FORMAT = "pipeline predictions, 1"
 CONTENTS, CARD, STUDY, ARTIFACTS = "contents.json", "README.md", "study.yaml", "artifacts"
@@ -81,11 +82,12 @@ def write(target: Path, members: Mapping[str, Source], contents: Callable[..., C
     Raises:
         PipelineError: a file changed while it was packed.
     """
-    listed = {name: _measured(source) for name, source in sorted(members.items())}
+    sources = track(sorted(members.items()), "files measured", len(members))
+    listed = {name: _measured(source) for name, source in sources}
     text = json.dumps({"format": FORMAT, **asdict(contents(files=listed))}, indent=1) + "\n"
     with files.atomic(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         _add(archive, CONTENTS, text.encode(), None)
-        for name, wanted in listed.items():
+        for name, wanted in track(listed.items(), "files packed", len(listed)):
             _add(archive, name, members[name], wanted)
     return files.sha256(target)
 
@@ -193,7 +195,8 @@ class Archive:
         Raises:
             PipelineError: a member is not what was packed.
         """
-        for name, wanted in self.contents.files.items():
+        listed = self.contents.files
+        for name, wanted in track(listed.items(), "files unpacked", len(listed)):
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             with self._archive.open(name) as member, target.open("xb") as file:

@@ -12,7 +12,7 @@ from pipeline.cache.specs import STAGES, Spec
 from pipeline.errors import PipelineError
 
 MANIFEST = "manifest.json"
-# The manifest of an artifact that stayed where its predictions were packed.
+# The manifest of an artifact that was not kept, or stayed where its predictions were packed.
 ANCESTOR = "ancestor.json"
 PROVENANCE = "provenance.json"
 RESUME = "resume.safetensors"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline.cache import files, paths
 from pipeline.cache.archives import Contents
+from pipeline.cache.graph import ancestors
 from pipeline.cache.specs import Infer, Spec
 from pipeline.commands.common import counted, in_bytes
 from pipeline.commands.record import made_with, provenances
@@ -66,7 +67,7 @@ def card(plan: Plan, predictions: Iterable[Spec], contents: Contents) -> str:
     """The card of a study's archive."""
     chosen = list(predictions)
     study = plan.study.study
-    made = made_with(provenances(plan)).removeprefix("# Made with\n")
+    made = made_with(provenances(plan, ancestors(chosen))).removeprefix("# Made with\n")
     parts = [
         HEAD.format(study=study, counts=counted(len(chosen), "prediction").capitalize()),
         FILES.format(study=study),

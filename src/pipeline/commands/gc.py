@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from pipeline.cache import code_identity, manifests, paths
+from pipeline.cache.files import write_bytes
 from pipeline.cache.graph import ancestors
 from pipeline.cache.specs import Network, Spec, Train
 from pipeline.commands.common import Commands, counted, delete, in_bytes, load_plan, maker, size
@@ -49,9 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
         )
     candidates = _checkpoints(root, plans) if arguments.checkpoints else _unused(root, plans)
     found = [path for path in candidates if not maker(path if path.is_dir() else path.parent)]
-    sizes = [size(path) for path in found]
+    sizes = [sum(map(size, candidates[path])) for path in found]
     if arguments.delete:
-        delete(found)
+        for path in found:
+            _leave_name(path, candidates[path])
+        delete(each for path in found for each in candidates[path])
     for path, each in zip(found, sizes, strict=True):
         print(f"{'deleted' if arguments.delete else 'would delete'} {path}, {in_bytes(each)}")
     if left := len(candidates) - len(found):
@@ -61,30 +64,52 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{what} that can go: {len(found):,}, {in_bytes(sum(sizes))}{hint}")
 
 
-def _unused(root: Path, plans: list[Plan]) -> list[Path]:
+def _unused(root: Path, plans: list[Plan]) -> dict[Path, list[Path]]:
+    """The artifacts that no plan uses, each with what is to be deleted of it: all."""
     # By a link, one folder can have several names.
     used = {os.path.realpath(root / name) for plan in plans for name in plan.nodes}
-    return [each for each in manifests.folders(root) if os.path.realpath(each) not in used]
+    return {each: [each] for each in manifests.folders(root) if os.path.realpath(each) not in used}
 
 
-def _checkpoints(root: Path, plans: list[Plan]) -> list[Path]:
-    """Networks whose predictions are all there, and resume files of finished trainings."""
+def _checkpoints(root: Path, plans: list[Plan]) -> dict[Path, list[Path]]:
+    """Networks whose predictions are all there, and resume files of finished trainings.
+
+    Each with what is to be deleted of it: what tells which network it was, and how it was trained,
+    stays, as tables and figures show it.
+    """
     nodes = {name: spec for plan in plans for name, spec in plan.nodes.items()}
     needed: set[str] = set()
     for name, spec in nodes.items():
         if _reads_a_network(spec) and not _is_intact(root / name, spec):
             needed.update(ancestors([spec]))
-    found = [
-        root / name
+    found = {
+        root / name: files
         for name, spec in nodes.items()
-        if _is_made_from_a_network(spec) and name not in needed and (root / name).is_dir()
-    ]
+        if _is_made_from_a_network(spec)
+        and name not in needed
+        and (files := _takes_room(root / name, spec))
+    }
     left_over = [
         root / name / paths.RESUME
         for name, spec in nodes.items()
         if isinstance(spec, Train) and manifests.is_finished(root / name, spec)
     ]
-    return found + [file for file in left_over if file.exists()]
+    return found | {file: [file] for file in left_over if file.exists()}
+
+
+def _takes_room(folder: Path, spec: Spec) -> list[Path]:
+    """What of a network can go: of one that was finished, the files of its artifact."""
+    names = (paths.MANIFEST, paths.ANCESTOR)
+    if folder.is_symlink() or not any((folder / name).exists() for name in names):
+        return [folder] if folder.is_dir() else []
+    held = (folder / name for name in paths.outputs(spec.stage))
+    return [file for file in held if file.exists()]
+
+
+def _leave_name(folder: Path, files: list[Path]) -> None:
+    """Keep the manifest of a network that goes, under the name of those that are elsewhere."""
+    if (manifest := folder / paths.MANIFEST) in files:
+        write_bytes(folder / paths.ANCESTOR, manifest.read_bytes())
 
 
 def _is_made_from_a_network(spec: Spec) -> bool:

@@ -24,6 +24,7 @@ from pipeline.cache.specs import Data, Spec, Train
 from pipeline.commands import data_card
 from pipeline.commands.common import Commands, counted, in_bytes, load_plan
 from pipeline.errors import PipelineError
+from pipeline.progress import track
 from pipeline.registry import PACKAGE
 from pipeline.running import provenance
 from pipeline.running.plan import Plan
@@ -56,7 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
     predictions = needed_when_frozen(plan)
     scores = [each.score for each in plan.combinations] if arguments.scores else []
     members: dict[str, Source] = {}
-    for spec in [*predictions, *scores]:
+    whole = [*predictions, *scores]
+    for spec in track(whole, "artifacts checked", len(whole)):
         members |= _whole(plan, spec)
     for folder, spec in ancestors(predictions).items():
         if spec not in predictions:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.cache import paths
 from pipeline.cache.files import read_json
+from pipeline.cache.specs import Spec
 from pipeline.commands.common import STAGES, Commands, counted, load_plan
 from pipeline.errors import PipelineError
 from pipeline.report.drawn import check
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     # "none" is the pruner of unpruned networks.
     numbers = pd.read_csv(drawn / "results.csv", keep_default_na=False, na_values=[""])
     numbers.to_csv(folder / "results.csv", index=False, float_format="%.5g", lineterminator="\n")
-    text = made_with(provenances(plan))
+    text = made_with(provenances(plan, plan.nodes))
     (folder / "made-with.md").write_text(text, encoding="utf-8")
     print(
         f"{counted(len(files) + 3, 'file')} in {folder}; what they show is for {folder}/README.md"
@@ -106,9 +107,9 @@ def _commit(given: str | None) -> str:
     return f"{commit[:10]} ({edited})" if edited else commit[:10]
 
 
-def provenances(plan: Plan) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    """Pairs of stage and provenance of a study's artifacts, as far as they are there."""
-    for folder, spec in plan.nodes.items():
+def provenances(plan: Plan, chosen: Mapping[str, Spec]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """Pairs of stage and provenance of a plan's artifacts, by folder, as far as they are there."""
+    for folder, spec in chosen.items():
         file = plan.root(spec.stage) / folder / paths.PROVENANCE
         if file.is_file():
             yield spec.stage, read_json(file)

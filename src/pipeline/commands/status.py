@@ -137,7 +137,7 @@ class Status:
         if (folder / paths.RESUME).exists():
             return "interrupted"
         if (folder / paths.ANCESTOR).exists():
-            return "not in the archive"
+            return "not kept"
         if folder.exists():
             return "unfinished"
         spec = self.plan.nodes[name].to_json()

@@ -92,7 +92,7 @@ class Check:
         folder = self._root / name
         if not (folder / paths.MANIFEST).exists():
             known = (folder / paths.ANCESTOR).exists()
-            self.remarks["known only by name, from an archive" if known else "unfinished"] += 1
+            self.remarks["not kept, only their manifests" if known else "unfinished"] += 1
             return
         manifest = self._lineage.manifest(name)
         if manifest is None:
