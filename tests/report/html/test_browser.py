@@ -192,14 +192,16 @@ def test_definitions_and_pruners_can_be_chosen(wide: Opened) -> None:
     selects = wide.page.locator("#ex-controls select")
     selects.nth(2).select_option(label="AUSE")
     selects.nth(3).select_option(label="entropy")
-    # The made-up entropy equals the default, so one column stands for all definitions.
-    assert wide.page.locator(".mark").count() == 14
+    # MSP has no entropy.
+    assert wide.page.locator(".mark").count() == 7
+    assert "MSP" not in " ".join(wide.page.locator(".mark").evaluate_all(
+        "each => each.map(one => one.getAttribute('aria-label'))"))  # fmt: skip
     box = wide.page.locator("#ex-toggles label", has_text="L1").locator("input")
     box.uncheck()
-    assert wide.page.locator(".mark").count() == 10
+    assert wide.page.locator(".mark").count() == 5
     box.check()
-    assert wide.page.locator(".mark").count() == 14
     selects.nth(3).select_option(label="each method's default")
+    assert wide.page.locator(".mark").count() == 14
     selects.nth(4).select_option(label="Parameters")
     assert "Parameters" in wide.page.locator("#ex-plot svg").text_content()
 

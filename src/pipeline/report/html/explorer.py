@@ -88,23 +88,28 @@ def _values(frame: pd.DataFrame, codes: "np.ndarray[Any, Any]", count: int) -> d
         if all(each is None for each in columns[1]):
             columns = columns[:1]
         found.setdefault(str(metric), {})[str(definition)] = columns
-    return {metric: _once(by_definition) for metric, by_definition in found.items()}
+    return {
+        metric: {ANY: _merged(columns)} if _of_probabilities(metric) else columns
+        for metric, columns in found.items()
+    }
 
 
-def _once(
-    by_definition: Mapping[str, list[list[float | None]]],
-) -> Mapping[str, list[list[float | None]]]:
-    """One column in place of several that do not contradict each other."""
-    merged: list[list[float | None]] = []
-    for columns in by_definition.values():
-        for at, column in enumerate(columns):
-            if at == len(merged):
-                merged.append([None] * len(column))
-            for row, value in enumerate(column):
-                if value is not None and merged[at][row] not in (None, value):
-                    return by_definition
-                merged[at][row] = value if value is not None else merged[at][row]
-    return {ANY: merged}
+def _of_probabilities(metric: str) -> bool:
+    """Whether it is the same by every definition of uncertainty."""
+    known = catalogue.find(metric)
+    return known is not None and known.needs == catalogue.PROBABILITIES
+
+
+def _merged(by_definition: Mapping[str, list[list[float | None]]]) -> list[list[float | None]]:
+    """The columns of all definitions in one: where they have a value, it is the same."""
+    widest = max(by_definition.values(), key=len)
+    return [
+        [
+            next((value for value in values if value is not None), None)
+            for values in zip(*(c[at] for c in by_definition.values() if at < len(c)), strict=True)
+        ]
+        for at in range(len(widest))
+    ]
 
 
 def _costs(frame: pd.DataFrame, codes: "np.ndarray[Any, Any]", count: int) -> dict[str, Any]:
