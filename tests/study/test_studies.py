@@ -58,8 +58,8 @@ DIGITS = {
     "score": 7 * 3 * 2 * 7,
 }
 JOBS = {
-    "cifar10": GRID, "cifar100": GRID, "cifar100-shift": SHIFT, "digits-shift": DIGITS, "cifar100-quick": QUICK, "imagenet": IMAGENET,
-    "imagenette": QUICK,
+    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "cifar100-shift": SHIFT,
+    "digits-shift": DIGITS, "imagenet": IMAGENET, "imagenette": QUICK,
 }  # fmt: skip
 
 
