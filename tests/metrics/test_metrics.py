@@ -409,19 +409,6 @@ def test_networks_are_resampled_alike() -> None:
     assert (one["accuracy"] != two["accuracy"]).any()
 
 
-def test_resampling_members_adds_the_variance_between_them() -> None:
-    generator = np.random.default_rng(0)
-    # Members at 0.4, 0.5, 0.6 share the scatter of the images, whose deviation is 0.02.
-    images = generator.normal(0, 0.02, 20_000)
-    drawn = metrics.resample_members(np.array([[0.4], [0.5], [0.6]]) + images)
-    assert drawn.shape == images.shape
-    assert drawn.mean() == pytest.approx(0.5, abs=2e-3)
-    # The mean of three draws from these three has the variance (0.02 / 3) / 3.
-    assert drawn.var() == pytest.approx(0.02**2 + 0.02 / 9, rel=0.03)
-    same = metrics.resample_members(np.tile(images, (3, 1)))
-    np.testing.assert_allclose(same, images, rtol=1e-12)
-
-
 def test_bootstrap_of_the_accuracy_is_binomial() -> None:
     p, y = of_wrong([0] * 300 + [1] * 100)
     drawn = metrics.bootstrap(Evaluation.of(p, y), resamples=2000)["accuracy"]

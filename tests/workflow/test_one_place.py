@@ -10,24 +10,24 @@ from support import Project
 SPEC, MODULE = under("A stage")
 NEXT = "@dataclass(frozen=True)\nclass Check(Spec):\n"
 
-REPLICATES = (
-    ("    member: int = 0\n", "    member: int = 0\n    replicate: int = 0\n"),
-    ("    ensemble_size: int = 5\n", "    ensemble_size: int = 5\n    replicates: int = 1\n"),
-    ('scalars = ("study", ', 'scalars = ("study", "replicates", '),
-    ("for data in self.datasets:", "for replicate, data in self._repeated():"),
-    ("(data, architecture, method):", "(data, architecture, method, replicate):"),
+# Networks that were trained on another fold of the training images.
+FOLDS = (
+    ("    member: int = 0\n", "    member: int = 0\n    fold: int = 0\n"),
+    ("    ensemble_size: int = 5\n", "    ensemble_size: int = 5\n    folds: int = 1\n"),
+    ('scalars = ("study", ', 'scalars = ("study", "folds", '),
+    ("for architecture in self.architectures:\n",
+     "for architecture, fold in product(self.architectures, range(self.folds)):\n"),
+    ("(data, architecture, method, replicate):", "(data, architecture, method, replicate, fold):"),
     ("                                member=member,\n",
-     "                                member=member,\n"
-     "                                replicate=replicate,\n"),
-    ("    def _models(\n",
-     "    def _repeated(self):\n"
-     "        return [(r, data) for r in range(self.replicates) for data in self.datasets]\n\n"
-     "    def _models(\n"),
-    ("Entry, method: ", "Entry, method, replicate: "),
-    ("0.0, member)", "0.0, member, replicate)"),
-    ("self.dropout, 0)", "self.dropout, 0, replicate)"),
-    ("dropout: float, member: int\n", "dropout: float, member: int, replicate: int\n"),
-    ("dropout, member, self.seed\n", "dropout, member, self.seed, replicate=replicate\n"),
+     "                                member=member, fold=fold,\n"),
+    ("        method: entries.Entry,\n        replicate: int,\n",
+     "        method: entries.Entry,\n        replicate: int,\n        fold: int,\n"),
+    ("0.0, member, replicate)", "0.0, member, replicate, fold)"),
+    ("self.dropout, 0, replicate)", "self.dropout, 0, replicate, fold)"),
+    ("        member: int,\n        replicate: int,\n",
+     "        member: int,\n        replicate: int,\n        fold: int,\n"),
+    ("            replicate=replicate,\n        )  # fmt: skip\n",
+     "            replicate=replicate, fold=fold,\n        )  # fmt: skip\n"),
 )  # fmt: skip
 
 
@@ -108,22 +108,22 @@ def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) ->
     project.edit(
         "cache/specs/networks.py",
         "    init_path: str | None = field",
-        "    replicate: int = 0\n    init_path: str | None = field",
+        "    fold: int = 0\n    init_path: str | None = field",
     )
     project.edit(
         "cache/specs/networks.py",
-        'return f"{self.data.place}/{self.architecture}"',
-        'again = f"/r{self.replicate}" if self.replicate else ""\n'
-        '        return f"{self.data.place}/{self.architecture}{again}"',
+        'return f"{self.data.place}/{self.architecture}{again}"',
+        'fold = f"/fold{self.fold}" if self.fold else ""\n'
+        '        return f"{self.data.place}/{self.architecture}{again}{fold}"',
     )
     study = tmp_path / "src/pipeline/study"
     (grid,) = [file for file in study.glob("*.py") if "class Combination" in file.read_text()]
-    for old, new in REPLICATES:
+    for old, new in FOLDS:
         project.edit(f"study/{grid.name}", old, new)
     project.edit(
         "study/schema.yaml",
         "  ensemble_size:\n",
-        "  replicates: { type: integer, minimum: 1 }\n  ensemble_size:\n",
+        "  folds: { type: integer, minimum: 1 }\n  ensemble_size:\n",
     )
     after = contents(tmp_path)
     assert {name for name in after if after[name] != sources.get(name)} == {
@@ -138,14 +138,14 @@ def test_an_axis_is_a_field_of_a_spec_the_grid_and_the_schema(tmp_path: Path) ->
     assert {line.split(" ")[0] for line in listed if line} == {
         f"artifacts/{name}" for name in before.nodes
     }
-    planned = project.planned(replicates=2)
-    assert planned["train digits/resnet18/r1/plain-0"] == 1
-    assert planned["score digits/resnet18/r1/ensemble/l1-0.5"] == 1
+    planned = project.planned(folds=2)
+    assert planned["train digits/resnet18/fold1/plain-0"] == 1
+    assert planned["score digits/resnet18/fold1/ensemble/l1-0.5"] == 1
     assert sum(planned.values()) == 1 + 1 + 2 * 30 + 2
     status = project.call("pipeline", "status", "study.yaml").stdout.splitlines()
     lines = [line.split()[:7] for line in status[:18]]
-    assert lines[0] == ["digits", "resnet18", "none", "0", "msp", "replicate", "0"]
-    assert lines[-1] == ["digits", "resnet18", "resrep", "0.5", "ensemble", "replicate", "1"]
+    assert lines[0] == ["digits", "resnet18", "none", "0", "msp", "fold", "0"]
+    assert lines[-1] == ["digits", "resnet18", "resrep", "0.5", "ensemble", "fold", "1"]
 
 
 @pytest.mark.parametrize("stage", ["data", "check", "prune", "finetune", "infer", "score"])

@@ -14,7 +14,7 @@ there, so that a bootstrap resample costs no sort of its own.
 """
 
 from pipeline.metrics.asked import interval
-from pipeline.metrics.bootstrap import bootstrap, bootstrap_each, resample_members
+from pipeline.metrics.bootstrap import bootstrap, bootstrap_each
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece, reliability_bins
 from pipeline.metrics.chance import permutation_test
 from pipeline.metrics.conformal import conformal_sets
@@ -79,7 +79,6 @@ __all__ = [
     "permutation_test",
     "random_level",
     "reliability_bins",
-    "resample_members",
     "shifted_interval",
     "sparsification_areas",
     "sparsification_curves",

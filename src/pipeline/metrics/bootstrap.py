@@ -152,21 +152,3 @@ def count_weights(images: int, resamples: int, seed: int) -> Iterator[Ints]:
     for rows in blocks(resamples, images):
         drawn = generator.integers(images, size=(rows.stop - rows.start, images))
         yield np.stack([np.bincount(row, minlength=images) for row in drawn])
-
-
-def resample_members(resampled: Floats, seed: int = 0) -> Floats:
-    """The mean over members of an ensemble, on resamples of the images and of the members.
-
-    Its interval holds the variance between trainings, too; of few members it is rather narrow.
-
-    Args:
-        resampled: a metric of each member on the same resamples of the images, [members, R].
-        seed: of the members that are drawn, with replacement.
-
-    Returns:
-        [R].
-    """
-    members, resamples = resampled.shape
-    drawn = np.random.default_rng(seed).integers(members, size=(members, resamples))
-    means: Floats = np.take_along_axis(resampled, drawn, axis=0).mean(axis=0)
-    return means

@@ -134,7 +134,8 @@ def quantile(freedom: Floats) -> Floats:
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     finite = np.where(np.isfinite(freedom), freedom, 1.0)
-    return np.asarray(np.where(np.isfinite(freedom), stdtrit(finite, UPPER), Z))
+    found: Floats = np.where(np.isfinite(freedom), stdtrit(finite, UPPER), Z)
+    return found
 
 
 def combined_p(p: Floats) -> Floats:
