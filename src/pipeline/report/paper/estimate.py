@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pipeline.metrics.debiased import Z
 from pipeline.metrics.pairs import accuracy_signs
-from pipeline.metrics.ranking import Floats
+from pipeline.metrics.ranking import Floats, Ints
 from pipeline.metrics.replicates import Replicated
 from pipeline.report.replicates import OWN, REPLICATE
 from pipeline.report.results import KEYS
@@ -42,7 +42,7 @@ class Estimate:
     value: Floats
     resampled: Floats
     shifted: bool = False
-    images: NDArray[np.integer] | None = None
+    images: Ints | None = None
 
     @classmethod
     def of(
