@@ -11,6 +11,7 @@ never comes from the code under test:
   among them, which nothing should be said of, and ones that differ by .05.
 - `clipped`: the same of an ensemble's confidence, scaled between quantiles of the uncertainty.
 - `chance`: how often a random uncertainty, and one that is a little better, is called better.
+- `ranking`: AUSE, AURC, AUROC and their kin with few errors, and FPR95.
 - `accuracy`: of proportions near 1.
 
 The resamples are the same in all runs, as they are for all networks of a study.
@@ -18,21 +19,27 @@ The resamples are the same in all runs, as they are for all networks of a study.
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from pipeline.metrics.bootstrap import count_weights
+from pipeline.metrics.catalogue import METRICS
 from pipeline.metrics.chance import LEVEL, permutation_test, state
 from pipeline.metrics.clipped import CLIP, ClippedUncertainty
 from pipeline.metrics.debiased import debiased, gap_sums, shifted_interval
-from pipeline.metrics.intervals import FEWEST, percentile_interval
+from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.few_errors import t_percentiles
+from pipeline.metrics.intervals import FEWEST, percentiles, rarer
+from pipeline.metrics.metric import RANKING
 from pipeline.metrics.proportions import proportion_interval, unseen
 from pipeline.metrics.ranking import Floats, Ranking, sparsification_areas
 
 BINS = 15
+# Metrics of a ranking that are computed on request alone, and one that is of the accuracy alone.
+ASKED = ("ause_average_ties", "random_level")
 # Images for the truth.
 MANY = 2_000_000
 RESAMPLES = 1000
@@ -211,7 +218,8 @@ def chance(runs: int, dice: np.random.Generator) -> list[dict[str, Any]]:
                     # A label is improbable where the image is wrong, and a little by chance.
                     oracle = Ranking(wrong + 0.3 * dice.random(images), wrong).retained(drawn)
                     curves = ranking.retained(drawn).curve(), oracle.curve()
-                    low, high = percentile_interval(sparsification_areas(*curves)["aurg"])
+                    drawn_areas = sparsification_areas(*curves)["aurg"]
+                    low, high = t_percentiles(drawn_areas, min(errors, images - errors))
                 states[state(low, high, p)] += 1
             found.append({
                 "images": images, "errors": errors, "runs": tried,
@@ -219,6 +227,61 @@ def chance(runs: int, dice: np.random.Generator) -> list[dict[str, Any]]:
                 **{name: round(count / tried, 3) for name, count in states.items()},
             })  # fmt: skip
     return found
+
+
+def ranking(
+    runs: int,
+    dice: np.random.Generator,
+    *,
+    images: int = 899,
+    levels: Sequence[float] = (0.0, 4.0, 5.5, 7.0),
+    resamples: int = RESAMPLES,
+) -> list[dict[str, Any]]:
+    """Coverage of the metrics of a ranking, by a good and by a poor uncertainty.
+
+    The truth is that of 400,000 images. Runs of too few errors for an interval are left out.
+    """
+    metrics = [m for m in METRICS if m.needs == RANKING and m.interval and m.key not in ASKED]
+    drawn = np.concatenate([*count_weights(images, resamples, 0)])
+    found = []
+    for noise in (0.0, 4.0):
+        for level in levels:
+            many = _evaluation(dice, 400_000, level, noise)
+            truth = {m.key: np.asarray(m.of(many)).item() for m in metrics}
+            covered, before = ({m.key: 0 for m in metrics} for _ in range(2))
+            errors = []
+            for _ in range(runs):
+                here = _evaluation(dice, images, level, noise)
+                if rarer(here) < FEWEST:
+                    continue
+                errors.append(int(here.outcomes.wrong.sum()))
+                there = here.drawn(drawn)
+                for m in metrics:
+                    values, own = m.of(there), np.asarray(m.of(here)).item()
+                    for bounds, count in ((m.interval.bounds, covered), (percentiles, before)):
+                        low, high = bounds(own, values, here)
+                        count[m.key] += low <= truth[m.key] <= high
+            found += [
+                {
+                    "metric": key, "uncertainty": "poor" if noise else "good", "images": images,
+                    "errors": round(float(np.mean(errors)), 1), "runs": len(errors),
+                    "coverage": round(covered[key] / len(errors), 3),
+                    "percentiles": round(before[key] / len(errors), 3),
+                }
+                for key in covered
+            ]  # fmt: skip
+    return found
+
+
+def _evaluation(dice: np.random.Generator, images: int, level: float, noise: float) -> Evaluation:
+    """Images of three classes; a wrong one's label has a part of what is left to the others."""
+    z = confidences(dice, images, level)
+    p = logistic(z)
+    part = dice.uniform(0.01, 0.99, images)
+    P = np.column_stack([p, (1 - p) * part, (1 - p) * (1 - part)])
+    return Evaluation.of(
+        P, (dice.random(images) > p).astype(int), noise * dice.normal(size=images) - z
+    )
 
 
 def accuracy(runs: int, dice: np.random.Generator) -> list[dict[str, Any]]:
@@ -241,6 +304,7 @@ def simulate(runs: int, sizes: list[int], seed: int = 0) -> dict[str, list[dict[
         "pairs": pairs(runs, sizes, dice),
         "clipped": clipped(max(runs // 3, 1), sizes, dice),
         "chance": chance(max(1000, runs), dice),
+        "ranking": ranking(runs, dice),
         "accuracy": accuracy(runs, dice),
     }
 

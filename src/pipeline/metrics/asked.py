@@ -28,9 +28,11 @@ def interval(
         >>> low, high = interval("ece", P, y)
 
     Calibration errors have the interval of the corrected error (see `debiased`), which may lie
-    below the plain one: that is biased upwards. The accuracy has that of Clopper and Pearson, all
-    others the percentiles of resamples. Metrics of a ranking have none, (nan, nan), of fewer than 5
-    errors or right images; of fewer than 50 theirs can be too narrow.
+    below the plain one: that is biased upwards. The accuracy and other shares of the images have
+    that of Clopper and Pearson, metrics of a ranking those of `few_errors`, all others the
+    percentiles of resamples. Metrics of a ranking have none, (nan, nan), of fewer than 5 errors or
+    right images. What is fitted to one half of the images and applied to the other, such as a
+    temperature, is taken for fixed.
 
     Args:
         name: of the metric, such as ``ece``, ``aurg`` or ``ece_10``, for 10 bins.

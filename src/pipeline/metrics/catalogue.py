@@ -6,21 +6,18 @@ read it, so a new metric is one entry:
     Metric("oracle_aurc", "AURC of the oracle", RANKING, lambda e: e.ranked.oracle.aurc())
 """
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
+from collections.abc import Sequence
 
 from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece
 from pipeline.metrics.chance import permutation_test
 from pipeline.metrics.clipped import clipped_error
 from pipeline.metrics.debiased import adaptive_gap_sums, classwise_debiased, ece_debiased
-from pipeline.metrics.evaluation import Evaluation
+from pipeline.metrics.few_errors import of_area, of_false_positives, of_ranking, of_share
 from pipeline.metrics.intervals import (
     Interval,
     calibration,
     error_of,
     mean_of,
-    percentiles_of_ranking,
     proportion,
 )
 from pipeline.metrics.metric import CONFIDENCE, NEEDS, PROBABILITIES, RANKING, Metric
@@ -28,14 +25,7 @@ from pipeline.metrics.metric import CONFIDENCE, NEEDS, PROBABILITIES, RANKING, M
 # Numbers of bins of the calibration errors, unless a study names others.
 BINS = (15, 10)
 
-RANKED = Interval(bounds=percentiles_of_ranking)
-
-
-def _scaled(error: Callable[..., float], e: Evaluation) -> float:
-    """A calibration error after temperature scaling, NaN where there is no temperature."""
-    if np.isnan(e.halved.temperature):
-        return np.nan
-    return error(e.halved.scaled.confidence, e.correct, bins=e.bins)
+RANKED, AREA = Interval(bounds=of_ranking), Interval(bounds=of_area)
 
 
 METRICS = (
@@ -145,21 +135,21 @@ METRICS = (
         "ece_scaled",
         "ECE of p[ŷ], scaled",
         PROBABILITIES,
-        lambda e: _scaled(ece, e),
+        lambda e: e.halved.error(ece, e.bins),
         interval="ece_scaled_debiased",
     ),
     Metric(
         "ece_scaled_debiased",
         "ECE of p[ŷ], scaled, debiased",
         PROBABILITIES,
-        lambda e: _scaled(ece_debiased, e),
+        lambda e: e.halved.error(ece_debiased, e.bins),
         interval=error_of(lambda e: e.halved.scaled.confidence),
     ),
     Metric(
         "adaptive_ece_scaled",
         "Adaptive ECE, scaled",
         PROBABILITIES,
-        lambda e: _scaled(adaptive_ece, e),
+        lambda e: e.halved.error(adaptive_ece, e.bins),
         interval=error_of(lambda e: e.halved.scaled.confidence, adaptive_gap_sums, on_request=True),
     ),
     Metric(
@@ -192,7 +182,7 @@ METRICS = (
         lambda e: e.halved.sizes("aps").mean(),
         interval=mean_of(lambda e: e.halved.sizes("aps")),
     ),
-    Metric("ause", "AUSE", RANKING, lambda e: e.ranked.areas["ause"], interval=RANKED),
+    Metric("ause", "AUSE", RANKING, lambda e: e.ranked.areas["ause"], interval=AREA),
     Metric(
         "random_level",
         "AUSE of a random order",
@@ -220,27 +210,33 @@ METRICS = (
         "AUSE ÷ random",
         RANKING,
         lambda e: e.ranked.areas["ause_over_random"],
-        interval=RANKED,
+        interval=AREA,
     ),
     Metric(
         "ause_average_ties",
         "AUSE (ties averaged)",
         RANKING,
         lambda e: e.ranked.average_areas["ause"],
-        interval=Interval(bounds=percentiles_of_ranking, on_request=True),
+        interval=Interval(bounds=of_area, on_request=True),
     ),
-    Metric("aurc", "AURC", RANKING, lambda e: e.ranked.retained.aurc(), interval=RANKED),
-    Metric("eaurc", "E-AURC", RANKING, lambda e: e.ranked.retained.eaurc(), interval=RANKED),
-    Metric("augrc", "AUGRC", RANKING, lambda e: e.ranked.retained.augrc(), interval=RANKED),
+    Metric("aurc", "AURC", RANKING, lambda e: e.ranked.retained.aurc(), interval=AREA),
+    Metric("eaurc", "E-AURC", RANKING, lambda e: e.ranked.retained.eaurc(), interval=AREA),
+    Metric("augrc", "AUGRC", RANKING, lambda e: e.ranked.retained.augrc(), interval=AREA),
     Metric(
         "auroc",
         "AUROC",
         RANKING,
         lambda e: e.ranked.retained.auroc(),
         higher_is_better=True,
-        interval=RANKED,
+        interval=Interval(bounds=of_share),
     ),
-    Metric("fpr95", "FPR95", RANKING, lambda e: e.ranked.retained.fpr95(), interval=RANKED),
+    Metric(
+        "fpr95",
+        "FPR95",
+        RANKING,
+        lambda e: e.ranked.retained.fpr95(),
+        interval=Interval(bounds=of_false_positives),
+    ),
 )
 
 METRICS_BY_KEY = {metric.key: metric for metric in METRICS}

@@ -1,6 +1,7 @@
 """What is fitted to one half of the test images and applied to the other, computed once."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,6 +54,12 @@ class Halved:
             gap[images, labels] -= 1
             brier[rows] = np.einsum("nc,nc->n", gap, gap)
         return Outcomes(self.wrong, confidence, nll, brier)
+
+    def error(self, of: Callable[..., float], bins: int) -> float:
+        """A calibration error after temperature scaling, NaN where there is no temperature."""
+        if math.isnan(self.temperature):
+            return math.nan
+        return of(self.scaled.confidence, ~self.wrong, bins=bins)
 
     def covered(self, method: Method) -> Bools:
         """Whether the conformal set of each image holds its label, [N]."""

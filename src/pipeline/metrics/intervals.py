@@ -39,13 +39,6 @@ def percentiles(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds
     return percentile_interval(resampled)
 
 
-def percentiles_of_ranking(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
-    """`percentile_interval`, NaN where there are too few errors, or right images, to rank."""
-    if _rarer(evaluation) < FEWEST:
-        return np.nan, np.nan
-    return percentile_interval(resampled)
-
-
 def proportion(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
     """The `proportion_interval` of a share of the images, which never has the width 0."""
     images = len(evaluation.correct)
@@ -58,11 +51,11 @@ def calibration(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds
     Where errors are few, those that these images happen not to have make it wider.
     """
     low, high = shifted_interval(own, resampled)
-    reach = unseen(len(evaluation.correct)) if _rarer(evaluation) < FEWEST else 0.0
+    reach = unseen(len(evaluation.correct)) if rarer(evaluation) < FEWEST else 0.0
     return max(low - reach, 0.0), max(high + reach, 0.0)
 
 
-def _rarer(evaluation: Evaluation) -> int:
+def rarer(evaluation: Evaluation) -> int:
     """The number of errors or of right images, whichever is smaller."""
     right = int(evaluation.correct.sum())
     return min(right, len(evaluation.correct) - right)

@@ -86,8 +86,9 @@ class Retained:
         here[0] = self.wrong[:, 0].any()
         here[1:] = (self.wrong[:, 1:] != self.wrong[:, :-1]).any(axis=0)
         groups = np.flatnonzero(here)
-        below = (each[:, groups - 1] * (groups > 0) for each in (self.images, self.wrong))
-        return self.images[:, groups], self.wrong[:, groups], *below
+        images_below = self.images[:, groups - 1] * (groups > 0)
+        wrong_below = self.wrong[:, groups - 1] * (groups > 0)
+        return self.images[:, groups], self.wrong[:, groups], images_below, wrong_below
 
     @cached_property
     def _curves(self) -> dict[tuple[int, str], Floats]:

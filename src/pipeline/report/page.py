@@ -54,7 +54,8 @@ READING = """# Results
 - The interval of an ECE is the debiased ECE's: it covers the true calibration error at least 95
   times of 100, and may lie below the plain ECE, which is biased upwards. Where the confidence is
   scaled to the most and the least uncertain image, that truth is one at the scale of these images
-  only. Of fewer than 50 errors intervals can be too narrow, of fewer than 5 a ranking has none.
+  only. Those of rankings (AUSE, AUROC and their kin) are widened where errors are few; of fewer
+  than 5 a ranking has none.
 - `results.csv` has every number, of every definition of uncertainty, every member and every
   replicate. What is not
   explained here is in the project's `docs/methods.md`."""
