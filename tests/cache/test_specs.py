@@ -40,7 +40,10 @@ def test_defaults_are_frozen() -> None:
         for stage, spec in specs.STAGES.items()
     }
     assert defaults == {
-        "data": {"label": "", "version": 1, "options": (), "access": (), "test_version": 1},
+        "data": {
+            "label": "", "version": 1, "options": (), "access": (), "test_version": 1,
+            "validation": 0.0, "seed": 0, "role": "",
+        },
         "check": {"options": (), "dropout": 0.0, "pruners": (), "sparsity": 0.0},
         "train": {"options": (), "dropout": 0.0, "member": 0, "seed": 0, "replicate": 0},
         "prune": {"options": (), "seed": 0},
@@ -48,7 +51,7 @@ def test_defaults_are_frozen() -> None:
         "infer": {"samples": 1, "seed": 0, "precision": "float32"},
         "score": {
             "options": (), "bins": (15, 10), "steps": 50, "ties": "inclusive", "bootstrap": 1000,
-            "seed": 0,
+            "seed": 0, "clean": (),
         },
     }  # fmt: skip
 

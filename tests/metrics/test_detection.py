@@ -5,7 +5,14 @@ import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from pipeline.metrics.bootstrap import count_weights
-from pipeline.metrics.detection import AUROC, FPR95, detection, resampled, score_detection
+from pipeline.metrics.detection import (
+    AUROC,
+    FPR95,
+    detection,
+    interval,
+    resampled,
+    score_detection,
+)
 from pipeline.uncertainty import estimate
 
 
@@ -53,6 +60,15 @@ def test_its_interval_covers_the_true_auroc() -> None:
         low, high = np.quantile(values, [0.025, 0.975])
         covered += low <= truth <= high
     assert covered >= 88
+
+
+def test_an_interval_is_never_a_point() -> None:
+    # Of 60 images none was out of order: at most 1 − .025^(1/60) are, or so.
+    found = interval(1.0, np.ones(50), 200, 60)
+    assert found["high"] == 1
+    assert found["low"] == pytest.approx(0.025 ** (1 / 60), abs=0.02)
+    assert interval(0.0, np.zeros(50), 200, 60)["high"] == pytest.approx(0.06, abs=0.02)
+    assert interval(0.7, np.full(50, 0.7), 3, 60) == {"low": None, "high": None}
 
 
 def test_every_definition_is_scored() -> None:

@@ -12,6 +12,7 @@ from pipeline.report.tables import conformal as sets_table
 from pipeline.report.tables import parts as parts_table
 from pipeline.report.tables import recalibration as table
 from pipeline.report.view import View
+from pipeline.study import REPEATS
 
 NETWORKS = [("none", 0.0), ("l1", 0.4), ("l1", 0.8), ("random", 0.4), ("random", 0.8)]
 DEFINITIONS = ["logit_variance", "entropy", "expected_entropy", "mutual_information",
@@ -32,12 +33,12 @@ def view() -> View:
     rows = [
         {
             "dataset": "digits", "architecture": "resnet18", "pruner": pruner, "sparsity": sparsity,
-            "uncertainty": uncertainty, "member": 0, "definition": definition,
+            "uncertainty": uncertainty, "definition": definition,
             "default": definition == "logit_variance", "metric": metric,
             "value": value(metric, definition, pruner, sparsity),
             "low": value(metric, definition, pruner, sparsity) - 0.5, "high": np.nan,
             "samples": 1, "images": 100, "parameters": 1e6, "macs": 1e6,
-        }
+        } | REPEATS
         for pruner, sparsity in NETWORKS
         for uncertainty in ("msp", "ensemble")
         for definition in DEFINITIONS[: 5 if uncertainty == "ensemble" else 2]

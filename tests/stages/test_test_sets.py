@@ -19,6 +19,7 @@ from pipeline.running.comparisons import Comparisons
 from pipeline.running.job import Job, _import_stage, _sign
 from pipeline.running.plan import Plan
 from pipeline.running.switches import Switches
+from pipeline.stages import data
 from pipeline.uncertainty import estimate
 
 PLUGIN = '''
@@ -197,7 +198,36 @@ def test_labels_that_a_plugin_changes_are_refused(
     (tmp_path / "wrong.py").write_text(textwrap.dedent(text))
     content = study(tmp_path, test_sets=[{"name": "wrong"}])
     plan = Plan.load(content | {"plugins": [*content["plugins"], str(tmp_path / "wrong.py")]})
-    data = [spec for spec in plan.nodes.values() if isinstance(spec, Data)]
-    plan = Plan(plan.study, plan.switches, (), {paths.folder(each): each for each in data}, {})
+    specs = [spec for spec in plan.nodes.values() if isinstance(spec, Data)]
+    plan = Plan(plan.study, plan.switches, (), {paths.folder(each): each for each in specs}, {})
     with pytest.raises(PipelineError, match="wrong: `shifted` returned other labels or ids"):
         make(plan)
+
+
+def test_published_images_in_another_folder_are_compared(
+    tmp_path: Path, make: Callable[[Plan], Path]
+) -> None:
+    def plan(folder: Path) -> Plan:
+        entry = {"name": "cifar_c", "path": str(folder), "kind": "fog", "severity": 2}
+        found = Plan.load(study(tmp_path, datasets=["spots"], test_sets=[entry]))
+        specs = {name: each for name, each in found.nodes.items() if isinstance(each, Data)}
+        return Plan(found.study, found.switches, (), specs, {})
+
+    first, moved, other = (tmp_path / name for name in ("first", "moved", "other"))
+    for folder in (first, moved, other):
+        folder.mkdir()
+        np.save(folder / "labels.npy", np.tile(np.arange(30) % 2, 5).astype(np.uint8))
+        value = 9 if folder == other else 7
+        np.save(folder / "fog.npy", np.full((150, 8, 8, 3), value, np.uint8))
+    root = make(plan(first))
+    for folder in (moved, other):
+        (spec,) = [each for each in plan(folder).nodes.values() if each.place == "spots/fog-2"]
+        job = Job(spec, Switches(artifacts=root))
+        assert (job.folder / paths.MANIFEST).exists()
+        if folder == moved:
+            data.confirm(spec, job, ("test",))
+        else:
+            with pytest.raises(
+                PipelineError, match=f"{other} does not hold what .*: other test im"
+            ):
+                data.confirm(spec, job, ("test",))

@@ -37,7 +37,8 @@ from pipeline.running.plan import Plan
         ({"plugins": ["nowhere.py"]}, "plugins: nowhere.py is not a file"),
         (
             {"datasets": [{"name": "digits", "download": True}]},
-            "unknown key 'download' for digits; allowed: label, name, path, test_version",
+            "unknown key 'download' for digits; allowed: label, name, path, test_version, "
+            "validation, version",
         ),
         ({"sparsities": [float("nan")]}, r"sparsities\[0\]: nan is not a finite number"),
         ({"train": {"lr": float("inf")}}, "train.lr: inf is not a finite number"),

@@ -137,6 +137,7 @@ def test_without_them_fingerprints_are_those_of_a_spec_without_the_fields() -> N
         ),
         ({"name": "digits"}, "test_sets[0]: 'digits' is a data set; `role: ood` makes it one"),
         ({"name": "digits", "role": "ood"}, "test_sets: 'digits' is what networks are trained wi"),
+        (NOISE | {"severity": []}, "test_sets[0].severity: needs at least 1 value"),
         ({"name": "fog"}, "test_sets[0]: unknown test set 'fog'; known: cifar_c, corruption"),
         (NOISE | {"role": "ood"}, "test_sets[0]: unknown data set 'corruption'; known: "),
         (OOD | {"role": "near"}, "test_sets[0].role: 'near' is not one of ood"),

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.metrics.intervals import percentile_interval
+from pipeline.metrics.few_errors import t_percentiles
 from pipeline.metrics.outcomes import blocks
+from pipeline.metrics.proportions import unseen
 from pipeline.metrics.ranking import Floats, Ints, Ranking
 from pipeline.registry import UNCERTAINTIES
 from pipeline.uncertainty import Estimate, Logits
@@ -51,6 +52,19 @@ def resampled(
     return {key: np.concatenate(values) for key, values in found.items()}
 
 
+def interval(value: float, resampled: Floats, own: int, other: int) -> dict[str, float | None]:
+    """The 95 % interval from resamples [R] of so many own and other images, None where too few.
+
+    It is never a point: what no image happened to show may be there.
+    """
+    few = min(own, other)
+    low, high = t_percentiles(resampled, few)
+    if np.isnan(low):
+        return {"low": None, "high": None}
+    reach = unseen(few) if value in (0, 1) else 0.0
+    return {"low": max(low - reach, 0.0), "high": min(high + reach, 1.0)}
+
+
 def score_detection(
     own: Logits,
     other: Logits,
@@ -74,19 +88,21 @@ def score_detection(
     ours: dict[str, Estimate] = estimate(own, **options)
     others: dict[str, Estimate] = estimate(other, **options)
     default = next(iter(ours))
-    definitions: dict[str, dict[str, dict[str, float]]] = {}
+    definitions: dict[str, dict[str, dict[str, float | None]]] = {}
     curves: dict[str, NDArray[np.floating[Any]]] = {}
     for name in ours:
         pair = ours[name].uncertainty, others[name].uncertainty
-        entries = {metric: {"value": value} for metric, value in detection(*pair).items()}
+        found = detection(*pair)
+        entries: dict[str, dict[str, float | None]] = {
+            metric: {"value": value} for metric, value in found.items()
+        }
         if bootstrap:
             drawn = resampled(*pair, resamples=bootstrap, seed=seed)
             for metric, values in drawn.items():
-                low, high = percentile_interval(values)
-                entries[metric] |= {"low": low, "high": high}
+                entries[metric] |= interval(found[metric], values, *map(len, pair))
                 if name == default:
                     curves[f"{name}/resamples/{metric}"] = values.astype(np.float32)
-                    curves[f"{name}/own/{metric}"] = np.asarray(entries[metric]["value"])
+                    curves[f"{name}/own/{metric}"] = np.asarray(found[metric])
         definitions[name] = entries
     images, classes = others[default].probabilities.shape
     samples = len(own) if isinstance(own, np.ndarray) else sum(map(len, own))

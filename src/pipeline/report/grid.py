@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from pipeline.report import panels, style
 from pipeline.report.names import display
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 # The width, in units of sparsity, over which the pruners' points are set apart.
@@ -51,7 +52,7 @@ def draw(view: View, points: pd.DataFrame, what: str, rows: Sequence[Row]) -> Fi
     figure, axes = panels.panels(
         len(rows),
         len(methods),
-        f"{view.title}: {what}",
+        f"{view.title}: {what}, {in_a_title(view.replicates)}",
         legend=_legend(points, rows, colours),
         width=2.6,
         height=2.0,
@@ -75,9 +76,11 @@ def _legend(points: pd.DataFrame, rows: Sequence[Row], colours: dict[str, str]) 
     entries += [panels.heading("Marks"), panels.entry("unpruned", color="black", marker="o", ls="")]
     for about in dict.fromkeys(row.about for row in rows if row.about):
         entries += [panels.entry(about, color="black", linewidth=1)]
-    if any(points[f"{row.metric}_low"].notna().any() for row in rows):
+    if any(panels.bars(points, row.metric)[0].notna().any() for row in rows):
         bar: dict[str, Any] = {"marker": "|", "ls": "none", "markersize": 10}
-        entries += [panels.entry("95 % interval", color="grey", **bar)]
+        several = (points["replicates"] > 1).any()
+        text = "± standard deviation" if several else "95 % interval"
+        entries += [panels.entry(text, color="grey", **bar)]
     return entries
 
 
@@ -94,7 +97,7 @@ def _panel(ax: Axes, points: pd.DataFrame, row: Row, colours: dict[str, str]) ->
         x, y = line["sparsity"] + apart * (line["sparsity"] > 0), line[metric]
         look: dict[str, Any] = {"marker": "o", "markersize": 4}
         ax.plot(x, y, color=colours[pruner], alpha=0.85, **look)
-        low, high = line[f"{metric}_low"], line[f"{metric}_high"]
+        low, high = panels.bars(line, metric)
         ax.vlines(x, low, high, color=colours[pruner], linewidth=0.9, alpha=0.7)
         unpruned = line["sparsity"] == 0
         ax.plot(x[unpruned], y[unpruned], color="black", zorder=4, ls="none", **look)

@@ -16,6 +16,7 @@ REGISTRIES = {
     "architecture": MODELS,
     "pruner": PRUNERS,
     "uncertainty": UNCERTAINTIES,
+    "test_set": DATASETS,
 }
 OTHERS = {"pruner": {UNPRUNED: "Unpruned"}, "dataset": {"imagenette": "Imagenette"}}
 

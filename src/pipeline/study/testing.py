@@ -5,6 +5,7 @@
 are six: an option may list what it is to be in one test set after the other.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -18,6 +19,8 @@ from pipeline.study import options as given_options
 
 # What the axis `test_set` says of a data set's own test images, and of held-out training images.
 OWN, VALIDATION = "test", "validation"
+# As in schema.yaml.
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 KEYS = {
     "shift": {"name", "label", "version", "path"},
     "ood": {"name", "label", "version", "path", "role"},
@@ -95,6 +98,9 @@ def _each(where: str, item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     listed = [key for key, value in settings.items() if isinstance(value, list)]
     if settings.get("role") == "ood":
         listed = []  # a data set's options may be lists
+    for key in listed:
+        if not settings[key]:
+            raise PipelineError(f"{where}.{key}: needs at least 1 value")
     if listed and "label" in settings:
         raise PipelineError(f"{where}: one label cannot name several test sets; leave it out")
     for values in product(*(settings[key] for key in listed)):
@@ -120,9 +126,12 @@ def _entry(where: str, settings: Mapping[str, Any]) -> TestSet:
     if wanted and "path" not in settings:
         raise PipelineError(f"{where}: missing 'path': {wanted}")
     values = [str(value) for option, value in options if option in known]
+    label = settings.get("label", "-".join(values) or name)
+    if not LABEL.fullmatch(label):
+        raise PipelineError(f"{where}: {label!r} cannot be a folder's name; give it a `label:`")
     return TestSet(
         name,
-        settings.get("label", "-".join(values) or name),
+        label,
         role,
         settings.get("version", 1),
         tuple(option for option in options if option[0] not in entries.ACCESS),

@@ -80,14 +80,15 @@ def test_the_comparison_is_paired() -> None:
     assert counts(study(networks), "sparsity", STEP, {"ause": RISES}, apart) == [(1, 0, 0)]
 
 
-def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
-    """Two networks of 300 images, one of which makes the other's errors and 12 more.
+@pytest.mark.parametrize(("others", "decided"), [(12, 1), (6, 1), (5, 0), (4, 0)])
+def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar(others: int, decided: int) -> None:
+    """Two networks of 300 images, one of which makes the other's errors and some more.
 
     Their accuracies have intervals of ±4.5 %, which overlap; McNemar's test of 12 against 0 has
-    p = .0005.
+    p = .0005, of 6 .03, of 5 .06. Percentiles of the resamples would decide all of these.
     """
     wrong = np.arange(300) < 60
-    more = np.arange(300) < 72
+    more = np.arange(300) < 60 + others
     labels = np.zeros(300, int)
     draws: Resamples = {}
     rows: list[Network] = []
@@ -100,7 +101,8 @@ def test_a_pair_that_is_known_to_differ_agrees_with_mcnemar() -> None:
         rows.append((pruner, sparsity, 1 - errors.mean(), 0.1))
     unpruned, pruned = (each["accuracy"] for each in draws.values())
     assert np.quantile(pruned, 0.975) > np.quantile(unpruned, 0.025)  # the intervals overlap
-    assert counts(study(rows), "sparsity", STEP, {"accuracy": FALLS}, draws) == [(1, 1, 0)]
+    frame = study(rows).assign(images=300)
+    assert counts(frame, "sparsity", STEP, {"accuracy": FALLS}, draws) == [(1, decided, 0)]
 
 
 def test_every_pruners_unpruned_network_has_its_resamples() -> None:

@@ -65,11 +65,12 @@ What the verdicts cannot say:
 
 def tables(frame: pd.DataFrame, resamples: Resamples | None = None) -> list[Table]:
     """The claims, if any is testable, and what there is of networks that the paper has."""
-    here, both = judge(frame, resamples), beside_published(averaged(frame, resamples))
+    means = averaged(frame, resamples)
+    here, both = judge(frame, resamples), beside_published(means)
     found = []
     if any(judgement.verdict != NOT_TESTABLE for judgement in here):
         found.append(claims_table(here, judge_paper(frame), count(frame)))
-    definitions = beside_published_definitions(averaged(frame))
+    definitions = beside_published_definitions(means)
     if not definitions.empty:
         found.append(definition_table(definitions))
     if not both.empty:

@@ -19,7 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline.metrics.debiased import Z
-from pipeline.metrics.ranking import Floats
+from pipeline.metrics.pairs import accuracy_signs
+from pipeline.metrics.ranking import Floats, Ints
 from pipeline.metrics.replicates import Replicated
 from pipeline.report.replicates import OWN, REPLICATE
 from pipeline.report.results import KEYS
@@ -34,12 +35,14 @@ class Estimate:
     """Values [N, R] of R replicates and what they are on resamples of the images, [N, R, B].
 
     A value that was not resampled stands in for its resamples, so that all it differs in counts.
-    `shifted` says that resampling adds a bias, as it does to calibration errors.
+    `shifted` says that resampling adds a bias, as it does to calibration errors. `images` [N] says
+    of how many images accuracies, or differences of two, are, where they were resampled.
     """
 
     value: Floats
     resampled: Floats
     shifted: bool = False
+    images: Ints | None = None
 
     @classmethod
     def of(
@@ -76,14 +79,28 @@ class Estimate:
                 resampled[row] = drawn
             value[row] = each.get(OWN + key, value[row])
         shape = len(replicates), len(replicates[0])
-        return cls(value.reshape(shape).T, resampled.reshape(*shape, count).swapaxes(0, 1), shifted)
+        images = None
+        if metric == "accuracy" and not any(each is None for each in found):
+            images = replicates[0]["images"].to_numpy(np.int64)
+        return cls(
+            value.reshape(shape).T,
+            resampled.reshape(*shape, count).swapaxes(0, 1),
+            shifted,
+            images,
+        )
 
     def __getitem__(self, rows: NDArray[np.integer]) -> "Estimate":
-        return Estimate(self.value[rows], self.resampled[rows], self.shifted)
+        images = None if self.images is None else self.images[rows]
+        return Estimate(self.value[rows], self.resampled[rows], self.shifted, images)
 
     def __sub__(self, other: "Estimate") -> "Estimate":
         """The paired difference."""
-        return Estimate(self.value - other.value, self.resampled - other.resampled, self.shifted)
+        return Estimate(
+            self.value - other.value,
+            self.resampled - other.resampled,
+            self.shifted,
+            None if other.images is None else self.images,
+        )
 
     def __add__(self, other: "Estimate") -> "Estimate":
         return Estimate(self.value + other.value, self.resampled + other.resampled, self.shifted)
@@ -122,8 +139,13 @@ class Estimate:
 
     @property
     def sign(self) -> NDArray[np.int64]:
-        """1 where the whole 95 % interval is above 0, -1 where it is below, 0 where it holds 0."""
+        """1 where the whole 95 % interval is above 0, -1 where it is below, 0 where it holds 0.
+
+        Accuracies of one training are told apart by the images on which they differ.
+        """
         value, resampled = self.value[:, 0], self.resampled[:, 0]
+        if self.images is not None and self.value.shape[1] == 1:
+            return accuracy_signs(value, resampled, self.images)
         if self.value.shape[1] > 1:
             found = Replicated.of(self.value, self.resampled)
             low, high = found.bounds(shifted=self.shifted, difference=True)

@@ -193,8 +193,12 @@ class _Kinds:
         for form in shown, wide:
             means = form(frame)
             at = pd.MultiIndex.from_frame(means[SHOWN])
-            # Row by row the same networks.
-            each = [form(rows).set_index(SHOWN).reindex(at).reset_index() for rows in replicates]
+            each = [means]
+            if len(replicates) > 1:
+                # Row by row the same networks.
+                each = [
+                    form(rows).set_index(SHOWN).reindex(at).reset_index() for rows in replicates
+                ]
             found.append(Networks.of(means, each, resamples))
         return cls(*found)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.table import Record, Table, by_sparsity, measured, network_table
 from pipeline.report.view import View
 
 EACH = "network"
@@ -39,4 +39,5 @@ def tables(view: View) -> Iterator[Table]:
 
 
 def _cell(record: Record, key: str) -> str:
-    return f"{number(100 * record[f'{key}_coverage'], 1)}/{number(record[f'{key}_size'], 2)}"
+    coverage = measured(record, f"{key}_coverage", 1, 100)
+    return f"{coverage}/{measured(record, f'{key}_size', 2)}"

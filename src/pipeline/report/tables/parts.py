@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pipeline.report.parts import PARTS, parts
-from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.table import Record, Table, by_sparsity, measured, network_table
 from pipeline.report.view import View
 
 EACH = "network"
@@ -38,4 +38,4 @@ def tables(view: View) -> Iterator[Table]:
 
 
 def _cell(record: Record, key: str) -> str:
-    return number(record[key], 4)
+    return measured(record, key, 4)

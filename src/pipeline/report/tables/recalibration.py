@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pipeline.report.names import display
-from pipeline.report.table import Record, Table, by_sparsity, network_table, number
+from pipeline.report.table import Record, Table, by_sparsity, measured, network_table
 from pipeline.report.view import View
 
 EACH = "network"
@@ -47,5 +47,5 @@ def tables(view: View) -> Iterator[Table]:
 
 def _cell(record: Record, key: str) -> str:
     if key not in AFTER:
-        return number(record[key], 2)
-    return f"{number(record[key], 4)} → {number(record[AFTER[key]], 4)}"
+        return measured(record, key, 2)
+    return f"{measured(record, key, 4)} → {measured(record, AFTER[key], 4)}"
