@@ -126,7 +126,7 @@ class FullSize:
             do("1-compiled", lambda: self.script(*engine, "compile=true"), 100)
         few = ("--repeats", 1 if tiny else 5)
         size = (1, "--size", 8) if tiny else (128,)
-        do("1-hrank", lambda: self.script("hrank", *few, "--images", *size), least)
+        do("1-hrank", lambda: self.script("hrank", *narrow, *few, "--images", *size), least)
         size = (2,) if tiny else (512,)
         do("1-inference", lambda: self.script("inference", *few, *narrow, "--images", *size), least)
         size = (1, "--images", 128, "--epochs", 2) if tiny else (5, "--images", 10_000)
