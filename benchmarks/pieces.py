@@ -28,7 +28,7 @@ from pipeline.running.plan import Plan
 
 STAGE = Path(__file__).parents[1] / "workflow" / "scripts" / "stage.py"
 
-# A crash of a library ends the program: what has done so thrice must not keep the rest from running.
+# A piece that has ended the program so often, by a crash, must not keep the others from running.
 TRIES = 3
 
 

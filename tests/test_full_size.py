@@ -109,6 +109,7 @@ def test_pieces_are_done_once_and_failed_ones_again(tmp_path: Path) -> None:
     assert pieces.record("fails").exists()
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_piece_that_ends_the_program_is_left_out_in_the_end(tmp_path: Path) -> None:
     pieces = Pieces(tmp_path, 1)
     for _ in range(3):
