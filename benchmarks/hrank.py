@@ -2,7 +2,7 @@
 
     python benchmarks/hrank.py --images 16 --repeats 5
 
-Runs a full-width ResNet18 (CIFAR form) on random images in one process, the two ways in turn, and
+Runs a ResNet18 (CIFAR form) on random images in one process, the two ways in turn, and
 checks that every rank is the same.
 """
 
@@ -38,6 +38,7 @@ class Maps(Ranks):
 def main() -> None:
     """Measure, check, print."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--images", type=int, default=16)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=5)
@@ -45,7 +46,9 @@ def main() -> None:
     arguments = parser.parse_args()
     device = measuring.device(arguments)
     torch.manual_seed(0)
-    model = build("resnet18", 100, image_size=arguments.size).eval().to(device)
+    model = (
+        build("resnet18", 100, width=arguments.width, image_size=arguments.size).eval().to(device)
+    )
     maps_of = find_feature_maps(model)
     found = Maps(model, maps_of.graph, set(maps_of.nodes.values()))
     with torch.no_grad():

@@ -28,6 +28,9 @@ from pipeline.running.plan import Plan
 
 STAGE = Path(__file__).parents[1] / "workflow" / "scripts" / "stage.py"
 
+# A piece that has ended the program so often, by a crash, must not keep the others from running.
+TRIES = 3
+
 
 class OutOfTime(Exception):
     """The time limit came; whatever was under way has written what it needs to go on."""
@@ -72,6 +75,12 @@ class Pieces:
             return
         if self.left < least:
             raise OutOfTime(f"{name} needs {least:.0f} s")
+        tries = self.folder / f".{name}.tries"
+        number = int(tries.read_text()) if tries.exists() else 0
+        if number == TRIES:
+            self.failed[name] = f"ended this program {TRIES} times; delete {tries} to try again"
+            return
+        files.write_bytes(tries, str(number + 1).encode())
         print(f"{name}, {self.left:.0f} s left", flush=True)
         begun = time.monotonic()
         try:
@@ -86,6 +95,8 @@ class Pieces:
             if not isinstance(error, PipelineError):
                 traceback.print_exc()
             return
+        finally:
+            tries.unlink(missing_ok=True)
         seconds = {"seconds_of_the_last_call": round(time.monotonic() - begun, 2)}
         files.write_json(self.record(name), content | seconds)
 

@@ -107,3 +107,16 @@ def test_pieces_are_done_once_and_failed_ones_again(tmp_path: Path) -> None:
         pieces.do("longer", works, least=61)
     pieces.do("fails", works)
     assert pieces.record("fails").exists()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_piece_that_ends_the_program_is_left_out_in_the_end(tmp_path: Path) -> None:
+    pieces = Pieces(tmp_path, 1)
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            pieces.do("crashes", lambda: os._exit(3))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    pieces.do("crashes", dict)
+    assert "ended this program 3 times" in pieces.failed["crashes"]
+    assert not pieces.record("crashes").exists()

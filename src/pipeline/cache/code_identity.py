@@ -67,9 +67,14 @@ def find(unit: str) -> Unit:
     folder, _, name = unit.partition(".")
     registry = next((each for each in REGISTRIES if each.folder == folder), None)
     if registry is None:
-        return Unit(unit, PACKAGE / folder / f"{name}.py", LOCK)
+        return Unit(unit, _own_file(folder, name), LOCK)
     file = registry.file(name)
     return Unit(unit, file, file.parent / LOCK.name if name in registry.plugins else LOCK)
+
+
+@cache
+def _own_file(folder: str, name: str) -> Path:
+    return PACKAGE / folder / f"{name}.py"
 
 
 def identity(unit: str) -> str:
