@@ -38,7 +38,7 @@ def of_ranking(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
 
 
 def of_gain(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
-    """`percentile_interval`, of AURG, which it covers with few errors, too.
+    """`percentile_interval`, of AURG: it covers with few errors, too.
 
     Further out it would call an uncertainty better than chance too seldom: of 5 errors one that
     knows something in 23 % of cases in place of 95 %.
