@@ -31,8 +31,7 @@ from pipeline.metrics.chance import LEVEL, permutation_test, state
 from pipeline.metrics.clipped import CLIP, ClippedUncertainty
 from pipeline.metrics.debiased import debiased, gap_sums, shifted_interval
 from pipeline.metrics.evaluation import Evaluation
-from pipeline.metrics.few_errors import t_percentiles
-from pipeline.metrics.intervals import FEWEST, percentiles, rarer
+from pipeline.metrics.intervals import FEWEST, percentile_interval, percentiles, rarer
 from pipeline.metrics.metric import RANKING
 from pipeline.metrics.proportions import proportion_interval, unseen
 from pipeline.metrics.ranking import Floats, Ranking, sparsification_areas
@@ -218,8 +217,7 @@ def chance(runs: int, dice: np.random.Generator) -> list[dict[str, Any]]:
                     # A label is improbable where the image is wrong, and a little by chance.
                     oracle = Ranking(wrong + 0.3 * dice.random(images), wrong).retained(drawn)
                     curves = ranking.retained(drawn).curve(), oracle.curve()
-                    drawn_areas = sparsification_areas(*curves)["aurg"]
-                    low, high = t_percentiles(drawn_areas, min(errors, images - errors))
+                    low, high = percentile_interval(sparsification_areas(*curves)["aurg"])
                 states[state(low, high, p)] += 1
             found.append({
                 "images": images, "errors": errors, "runs": tried,

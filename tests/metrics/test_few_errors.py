@@ -9,7 +9,7 @@ from scipy import stats
 
 from pipeline import metrics
 from pipeline.metrics import Evaluation, student
-from pipeline.metrics.few_errors import of_area, of_false_positives, of_ranking, of_share
+from pipeline.metrics.few_errors import of_area, of_false_positives, of_gain, of_ranking, of_share
 from pipeline.metrics.pairs import accuracy_signs, differing, mcnemar
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -54,7 +54,7 @@ def test_percentiles_are_as_far_out_as_t() -> None:
         assert (low, high) == pytest.approx(
             (min(bounds[0], narrow[0]), max(bounds[1], narrow[1])), rel=1e-5
         )
-    for bounds_of in (of_ranking, of_area, of_share, of_false_positives):
+    for bounds_of in (of_ranking, of_gain, of_area, of_share, of_false_positives):
         assert np.isnan(bounds_of(0.5, drawn, evaluation(4))).all()
         assert np.isnan(bounds_of(0.5, drawn, evaluation(197))).all()
 

@@ -12,7 +12,7 @@ from pipeline.metrics.calibration import adaptive_ece, classwise_ece, ece
 from pipeline.metrics.chance import permutation_test
 from pipeline.metrics.clipped import clipped_error
 from pipeline.metrics.debiased import adaptive_gap_sums, classwise_debiased, ece_debiased
-from pipeline.metrics.few_errors import of_area, of_false_positives, of_ranking, of_share
+from pipeline.metrics.few_errors import of_area, of_false_positives, of_gain, of_ranking, of_share
 from pipeline.metrics.intervals import (
     Interval,
     calibration,
@@ -197,7 +197,7 @@ METRICS = (
         RANKING,
         lambda e: e.ranked.areas["aurg"],
         higher_is_better=True,
-        interval=RANKED,
+        interval=Interval(bounds=of_gain),
     ),
     Metric(
         "p_chance",

@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline.metrics import student
 from pipeline.metrics.evaluation import Evaluation
-from pipeline.metrics.intervals import FEWEST, Bounds, rarer
+from pipeline.metrics.intervals import FEWEST, Bounds, percentile_interval, rarer
 from pipeline.metrics.proportions import proportion_interval
 from pipeline.metrics.ranking import Floats, Ranking
 
@@ -29,16 +29,23 @@ BELOW, MISSED_THRESHOLD, MISSED_RATE = 0.05, 0.02, 0.005
 
 def of_ranking(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
     """Percentiles as far out as t is; NaN where there are fewer than `FEWEST` errors to rank."""
-    return t_percentiles(resampled, rarer(evaluation))
-
-
-def t_percentiles(resampled: Floats, few: int) -> Bounds:
-    """The same, from the number of errors or right images, whichever is smaller."""
+    few = rarer(evaluation)
     if few < FEWEST or np.isnan(resampled).all():
         return np.nan, np.nan
     tail = math.erfc(_reach(few) / math.sqrt(2)) / 2
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def of_gain(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
+    """`percentile_interval`, of AURG: it covers with few errors, too.
+
+    Further out it would call an uncertainty better than chance too seldom: of 5 errors one that
+    knows something in 23 % of cases in place of 95 %.
+    """
+    if rarer(evaluation) < FEWEST:
+        return np.nan, np.nan
+    return percentile_interval(resampled)
 
 
 def of_area(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
