@@ -148,4 +148,5 @@ def combined_p(p: Floats) -> Floats:
     mean = np.asarray(p.mean(axis=-1))
     if p.shape[-1] == 1:
         return mean
-    return np.where(mean < 0.5, np.minimum(2 * mean, 0.5), np.maximum(2 * mean - 1, 0.5))
+    found: Floats = np.where(mean < 0.5, np.minimum(2 * mean, 0.5), np.maximum(2 * mean - 1, 0.5))
+    return found
