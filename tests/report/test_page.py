@@ -62,7 +62,7 @@ def study(
                 },
                 **{f"{name}/reliability": np.array([[0.5, 0.6, 100]]) for name in kinds},
                 # Of the images: what is hard is hard in every training.
-                f"{kinds[0]}/resamples/accuracy": accuracy + np.linspace(-0.02, 0.02, 41),
+                **{f"{kinds[0]}/resamples/accuracy": accuracy + np.linspace(-0.02, 0.02, 41)},
             )
             combinations.append(
                 scores(
@@ -119,7 +119,8 @@ def test_a_study_of_several_trainings_shows_their_means(tmp_path: Path) -> None:
     combinations = study(tmp_path / "scores", replicates=3)
     plot(combinations, tmp_path, formats=["svg"])
     numbers = pd.read_csv(tmp_path / "results.csv")
-    assert numbers["replicate"].value_counts().to_dict() == dict.fromkeys(range(3), len(numbers) / 3)
+    counts = numbers["replicate"].value_counts().to_dict()
+    assert counts == dict.fromkeys(range(3), len(numbers) // 3)
     # .95, .93, .91.
     row = "| Accuracy | Random | MSP | 0.9300 ± 0.0200 [0."
     assert row in (tmp_path / "tables/digits-vgg19-intervals.md").read_text("utf-8")
