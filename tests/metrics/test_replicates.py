@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metrics.trainings import Trainings, simulate
+from metrics.trainings import Trainings, once, simulate
 from scipy.stats import t as student
 
 from pipeline.metrics.replicates import Replicated, combined_p, metric_interval, quantile
@@ -99,6 +99,14 @@ def test_accuracies_are_covered(kind: str, replicates: int) -> None:
     assert found.one >= (0.78 if replicates == 2 and kind == "different" else 0.85)
     assert found.difference >= 0.85
     assert found.wrong <= 0.03
+
+
+def test_one_training_is_known_by_its_images_and_another_is_not() -> None:
+    own, other = once(KINDS["identical"], runs=150, images=400)
+    assert min(own, other) >= 0.88
+    own, other = once(KINDS["different"], runs=150, images=400)
+    assert own >= 0.88
+    assert other <= 0.8
 
 
 @pytest.mark.slow
