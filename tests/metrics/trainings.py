@@ -74,7 +74,7 @@ class Trainings:
     def _population(self, metric: str, level: float, slope: float) -> float:
         """A metric of one training on endless images, whose logits are normal."""
         # Images at equal steps of probability.
-        count = 400_001 if metric in ("accuracy", "ece_debiased") else 40_001
+        count = 40_001
         steps = (np.arange(count) + 0.5) / count
         z = np.abs(level + np.hypot(1.5, self.single) * ndtri(steps))
         probability, confidence = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(-slope * z))
