@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metrics.trainings import Trainings, simulate
+from metrics.trainings import Trainings, once, simulate
 from scipy.stats import t as student
 
 from pipeline.metrics.replicates import Replicated, combined_p, metric_interval, quantile
@@ -101,28 +101,43 @@ def test_accuracies_are_covered(kind: str, replicates: int) -> None:
     assert found.wrong <= 0.03
 
 
+def test_one_training_is_known_by_its_images_and_another_is_not() -> None:
+    own, other = once(KINDS["identical"], runs=150, images=400)
+    assert min(own, other) >= 0.88
+    own, other = once(KINDS["different"], runs=150, images=400)
+    assert own >= 0.88
+    assert other <= 0.8
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("replicates", [2, 3, 5])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("metric", "runs", "images"), [("accuracy", 1000, 900), ("ece_debiased", 200, 900),
-                                   ("ause", 100, 500)],
-)  # fmt: skip
-def test_coverage(metric: str, runs: int, images: int, kind: str, replicates: int) -> None:
+def test_means_and_differences_of_accuracies_are_covered(kind: str, replicates: int) -> None:
     """What was measured stands in `docs/methods.md`; here it is met up to chance."""
-    found = simulate(KINDS[kind], metric, replicates=replicates, runs=runs, images=images)
-    chance = 3 * (0.09 / runs) ** 0.5
-    assert found.one >= (0.85 if replicates == 2 else 0.90) - chance
-    # At 900 images the calibration error of a network that is not calibrated is biased a little.
-    assert found.difference >= (0.94 if metric == "accuracy" else 0.87) - chance
-    assert found.wrong <= 0.01 + chance
+    found = simulate(KINDS[kind], replicates=replicates, runs=600, images=900)
+    chance = 3 * (0.09 / 600) ** 0.5
+    assert found.one >= (0.86 if replicates == 2 else 0.91) - chance
+    assert found.difference >= 0.93 - chance
+    assert found.wrong <= 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["identical", "usual"])
+@pytest.mark.parametrize(("metric", "images"), [("ece_debiased", 900), ("ause", 500)])
+def test_other_metrics_are_covered(metric: str, images: int, kind: str) -> None:
+    found = simulate(KINDS[kind], metric, replicates=3, runs=100, images=images)
+    chance = 3 * (0.09 / 100) ** 0.5
+    assert found.one >= 0.93 - chance
+    # Of 900 images the calibration error of a network that is not calibrated is biased a little.
+    assert found.difference >= 0.90 - chance
+    assert found.wrong <= 0.03
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replicates", [2, 3, 5])
 @pytest.mark.parametrize("kind", KINDS)
-def test_equal_networks_are_rarely_decided(kind: str, replicates: int) -> None:
+def test_equal_networks_are_rarely_called_different(kind: str, replicates: int) -> None:
     given = KINDS[kind]
     same = Trainings(given.moved, given.single, given.shared, (1.5, 1.5), (1.0, 1.0))
-    found = simulate(same, replicates=replicates, runs=1000, images=900)
-    assert found.right + found.wrong <= 0.065 + 0.02
+    found = simulate(same, replicates=replicates, runs=600, images=900)
+    assert found.right + found.wrong <= 0.06 + 3 * (0.05 / 600) ** 0.5

@@ -38,8 +38,11 @@ class Trainings:
 
     def draw(
         self, dice: np.random.Generator, runs: int, replicates: int, images: int
-    ) -> tuple[Floats, Floats]:
-        """Logits of the confidence, and who is right: [runs, 2, replicates, images]."""
+    ) -> tuple[Floats, Floats, Floats]:
+        """Logits of the confidence, and who is right: [runs, 2, replicates, images].
+
+        The third is by how much each training moves its network, [runs, 2, replicates].
+        """
         shape = (runs, 2, replicates)
         difficulty = dice.normal(0, 1.5, (runs, 1, 1, images))
         moved = self.moved * self._pair(dice, (*shape, 1))
@@ -50,7 +53,7 @@ class Trainings:
         side = np.where(logits < 0, -1, 1)
         luck = dice.logistic(size=(runs, 1, 1, images))
         right = (logits + luck > 0) == (side > 0)
-        return np.abs(logits) * np.reshape(self.slopes, (2, 1, 1)), right
+        return np.abs(logits) * np.reshape(self.slopes, (2, 1, 1)), right, moved[..., 0]
 
     def _pair(self, dice: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         first, other = dice.normal(size=(2, shape[0], *shape[2:]))
@@ -71,7 +74,7 @@ class Trainings:
     def _population(self, metric: str, level: float, slope: float) -> float:
         """A metric of one training on endless images, whose logits are normal."""
         # Images at equal steps of probability.
-        count = 400_001 if metric in ("accuracy", "ece_debiased") else 40_001
+        count = 40_001
         steps = (np.arange(count) + 0.5) / count
         z = np.abs(level + np.hypot(1.5, self.single) * ndtri(steps))
         probability, confidence = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(-slope * z))
@@ -153,7 +156,7 @@ def simulate(
     truth = trainings.truth(metric)
     lows, highs = [], []
     for start in range(0, runs, block):
-        logits, right = trainings.draw(dice, min(block, runs - start), replicates, images)
+        logits, right, _ = trainings.draw(dice, min(block, runs - start), replicates, images)
         values, draws = measured(metric, logits, right, resamples)
         both = np.stack([values[:, 0], values[:, 1] - values[:, 0]])
         drawn = np.stack([draws[:, 0], draws[:, 1] - draws[:, 0]])
@@ -172,3 +175,27 @@ def simulate(
     up, down = (low[1] > 0).mean(), (high[1] < 0).mean()
     agree, against = (up, down) if sign > 0 else (down, up)
     return Found(*covered.tolist(), float(agree), float(against), float((high - low)[1].mean()))
+
+
+def once(
+    trainings: Trainings, *, runs: int, images: int, resamples: int = 300
+) -> tuple[float, float]:
+    """One training: how often the paired interval of the accuracies' difference holds the truth.
+
+    First that of these trained networks on other images, which it is about, then that of other
+    trainings, which it does not know.
+    """
+    logits, right, moved = trainings.draw(np.random.default_rng(1), runs, 1, images)
+    _, draws = measured("accuracy", logits, right, resamples)
+    low, high = np.quantile(draws[:, 1, 0] - draws[:, 0, 0], [0.025, 0.975], axis=-1)
+    steps = np.linspace(-4, 4, 41) * max(trainings.moved, 1e-9)
+    own = [
+        np.interp(moved[:, side, 0], steps,
+                  [trainings._population("accuracy", level + step, 1.0) for step in steps])
+        for side, level in enumerate(trainings.levels)
+    ]  # fmt: skip
+    truth = trainings.truth("accuracy")
+    found = [
+        ((low <= what) & (what <= high)).mean() for what in (own[1] - own[0], truth[1] - truth[0])
+    ]
+    return float(found[0]), float(found[1])

@@ -23,17 +23,19 @@ def study(
     architectures: Sequence[str] = ("vgg19",),
     members: int = 1,
     intervals: bool = True,
+    replicates: int = 1,
 ) -> list[Scores]:
     """One data set and architecture, two pruners at two sparsities, two methods."""
     networks = [("none", 0.0), *product(["random", "l1"], [0.4, 0.8])]
     combinations = []
-    for architecture, (pruner, sparsity), uncertainty in product(
-        architectures, networks, ["msp", "ensemble"]
+    for replicate, architecture, (pruner, sparsity), uncertainty in product(
+        range(replicates), architectures, networks, ["msp", "ensemble"]
     ):
         for member in range(members if uncertainty == "msp" else 1):
-            here = folder / architecture / f"{pruner}-{sparsity}" / f"{uncertainty}-{member}"
+            names = f"{pruner}-{sparsity}", f"{uncertainty}-{member}", str(replicate)
+            here = folder.joinpath(architecture, *names)
             here.mkdir(parents=True)
-            accuracy = 0.95 - 0.1 * sparsity - 0.01 * member
+            accuracy = 0.95 - 0.1 * sparsity - 0.01 * member - 0.02 * replicate
             bounds = {"low": accuracy - 0.02, "high": accuracy + 0.02} if intervals else {}
             numbers = {
                 "accuracy": {"value": accuracy} | bounds,
@@ -42,23 +44,25 @@ def study(
                 "ause_over_random": {"value": 0.5 + sparsity},
                 "ece": {"value": 0.03},
             }
-            names = ["msp"] if uncertainty == "msp" else ["logit_variance", "entropy"]
+            kinds = ["msp"] if uncertainty == "msp" else ["logit_variance", "entropy"]
             content = {
                 "samples": 1,
                 "images": 100,
                 "classes": 10,
                 "models": [{"parameters": 1000, "macs": 2000}],
-                "default": names[0],
-                "definitions": dict.fromkeys(names, numbers),
+                "default": kinds[0],
+                "definitions": dict.fromkeys(kinds, numbers),
             }
             (here / "scores.json").write_text(json.dumps(content))
             np.savez(
                 here / "curves.npz",
                 **{
                     f"{name}/{curve}": np.linspace(0.3, 0, 51)
-                    for name, curve in product(names, ["predicted", "oracle"])
+                    for name, curve in product(kinds, ["predicted", "oracle"])
                 },
-                **{f"{name}/reliability": np.array([[0.5, 0.6, 100]]) for name in names},
+                **{f"{name}/reliability": np.array([[0.5, 0.6, 100]]) for name in kinds},
+                # Of the images: what is hard is hard in every training.
+                **{f"{kinds[0]}/resamples/accuracy": accuracy + np.linspace(-0.02, 0.02, 41)},
             )
             combinations.append(
                 scores(
@@ -69,6 +73,7 @@ def study(
                     sparsity=sparsity,
                     uncertainty=uncertainty,
                     member=member,
+                    replicate=replicate,
                 )
             )
     return combinations
@@ -108,6 +113,23 @@ def test_everything_is_written_and_listed(tmp_path: Path) -> None:
             assert f"(figures/{path.name})" in report
         if path.suffix == ".md" and path.parent.name == "tables":
             assert path.read_text(encoding="utf-8") in report
+
+
+def test_a_study_of_several_trainings_shows_their_means(tmp_path: Path) -> None:
+    combinations = study(tmp_path / "scores", replicates=3)
+    plot(combinations, tmp_path, formats=["svg"])
+    numbers = pd.read_csv(tmp_path / "results.csv")
+    counts = numbers["replicate"].value_counts().to_dict()
+    assert counts == dict.fromkeys(range(3), len(numbers) // 3)
+    # .95, .93, .91.
+    row = "| Accuracy | Random | MSP | 0.9300 ± 0.0200 [0."
+    assert row in (tmp_path / "tables/digits-vgg19-intervals.md").read_text("utf-8")
+    report = (tmp_path / "report.md").read_text("utf-8")
+    assert "Every network was trained 3 times" in report
+    assert "Verdicts here rest on 3 trainings of each network." in report
+    for figure, words in (("accuracy-over-metrics", "means of 3"), ("reliability", "first of 3")):
+        text = (tmp_path / f"figures/digits-vgg19-{figure}.svg").read_text("utf-8")
+        assert f"{words} trainings" in text
 
 
 def test_drawing_again_changes_no_byte(tmp_path: Path) -> None:

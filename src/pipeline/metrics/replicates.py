@@ -145,8 +145,8 @@ def combined_p(p: Floats) -> Floats:
     Wang, Biometrika 2020). The same holds from above, for uncertainties that are worse than chance;
     between, there is nothing to tell, and it is .5. One replicate keeps its own.
     """
-    mean = p.mean(axis=-1)
+    mean = np.asarray(p.mean(axis=-1))
     if p.shape[-1] == 1:
-        return np.asarray(mean)
-    both = np.where(mean < 0.5, np.minimum(2 * mean, 0.5), np.maximum(2 * mean - 1, 0.5))
-    return np.asarray(both, np.float64)
+        return mean
+    found: Floats = np.where(mean < 0.5, np.minimum(2 * mean, 0.5), np.maximum(2 * mean - 1, 0.5))
+    return found

@@ -47,7 +47,7 @@ def averaged(frame: pd.DataFrame, resamples: Resamples | None = None) -> pd.Data
     if count(frame) == 1:
         return frame.assign(std=np.nan, replicates=1)
     keys = [key for key in [*AXES, "definition", "metric"] if key != REPLICATE]
-    groups = frame.groupby(keys, sort=False)
+    groups = frame.groupby(keys, sort=False, dropna=False)
     found = groups.first()
     # What is missing in one replicate is missing in the mean, too.
     whole = groups["value"].count() == groups.size()

@@ -66,7 +66,7 @@ def draw(view: View) -> Figure:
     figure, axes = panels.panels(
         len(rows),
         len(architectures),
-        f"{view.title}: accuracy and uncertainty over the sparsity, {in_a_title(view.replicates)}",
+        f"{view.title} over the sparsity: {in_a_title(view.replicates)}",
         legend=_legend(view, looks),
         width=3.6,
         height=2.2,

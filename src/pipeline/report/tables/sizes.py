@@ -38,7 +38,7 @@ def sizes(view: View, quantity: str = "parameters") -> Table:
     rows = [[*key[:2], ", ".join(pruners), *key[2:]] for key, pruners in sharing.items()]
     caption = (
         f"{WHAT[quantity]}, in millions, at sparsities s. Where the networks of the uncertainty "
-        "methods differ, their mean."
+        "methods or of replicates differ, their mean."
     )
     name = "sizes" if quantity == "parameters" else quantity
     return Table(name, caption, header, rows, numbers, labels=3)
