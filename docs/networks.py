@@ -9,13 +9,16 @@ does; that a cut leaves the function is checked, too. It takes some minutes.
 import logging
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+import torch
 
 from pipeline.pruning.rehearsal import faults
 
 PAGE = Path(__file__).parent / "networks.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
-PRUNERS = ("random", "l1", "batchnorm", "hrank", "resrep")
+PRUNERS = ("random", "l1", "batchnorm")
 
 # The smallest network of each family of torchvision, and the images that it is tried with.
 FAMILIES = {
@@ -60,30 +63,34 @@ def verdicts(model: str, size: int, pruners: tuple[str, ...] = PRUNERS) -> dict[
     return verdict
 
 
-def main() -> None:
-    """Try the families, and write their rows."""
+def row(family: str) -> list[str]:
+    """The verdicts on a family, each "pruned" or a reason."""
     warnings.filterwarnings("ignore")
     logging.disable()
-    rows, notes = [], []
-    for family, (model, size) in FAMILIES.items():
-        if sys.argv[1:] and family not in sys.argv[1:]:
-            continue
-        cells = []
-        for reason in verdicts(model, size).values():
-            if reason and reason not in notes:
-                notes.append(reason)
-            cells.append(f"refused [{notes.index(reason) + 1}]" if reason else "pruned, checked")
-        rows.append(f"| {family} | `{model}` | {size} | {' | '.join(cells)} |")
-        print(rows[-1], flush=True)
-    head = (
-        f"| family | network | pixels | {' | '.join(PRUNERS)} |\n{'|---' * (3 + len(PRUNERS))}|\n"
-    )
+    torch.set_num_threads(1)
+    return [reason or "pruned" for reason in verdicts(*FAMILIES[family]).values()]
+
+
+def main() -> None:
+    """Try the families, side by side, and write their rows."""
+    families = sys.argv[1:] or list(FAMILIES)
+    table = f"| family | network | pixels | {' | '.join(PRUNERS)} |\n"
+    table += "|---" * (3 + len(PRUNERS)) + "|\n"
+    notes: list[str] = []
+    with ProcessPoolExecutor(3) as pool:
+        for family, found in zip(families, pool.map(row, families), strict=True):
+            notes += [each for each in dict.fromkeys(found) if each not in (*notes, "pruned")]
+            cells = [f"refused [{notes.index(e) + 1}]" if e in notes else e for e in found]
+            model, size = FAMILIES[family]
+            line = f"| {family} | `{model}` | {size} | {' | '.join(cells)} |\n"
+            print(line, end="", flush=True)
+            table += line
     remarks = "".join(f"{number}. {reason}\n" for number, reason in enumerate(notes, 1))
-    table = f"{head}{chr(10).join(rows)}\n\nWhy not:\n\n{remarks}"
     print(remarks)
     if not sys.argv[1:]:
         before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+        whole = f"{before}{BEGIN}{table}\nWhy not:\n\n{remarks}{END}"
+        PAGE.write_text(whole + rest.partition(END)[2])
 
 
 if __name__ == "__main__":

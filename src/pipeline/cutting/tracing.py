@@ -19,22 +19,22 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from pipeline.cutting.labels import (
+    MOVES,
+    NOTHING,
+    PRODUCTS,
+    REDUCED,
+    alike,
+    are_elementwise,
+    corner,
+    groups_of,
+    known,
+    numbered,
+    tensors_in,
+)
 from pipeline.cutting.layers import IN, OUT, is_followed, is_layer, outputs, takes_in_last
 from pipeline.errors import PipelineError
 from pipeline.models.shared.padding import ChannelPad, name_of_call
-
-# What moves elements about without changing them: done to the labels as it is.
-MOVES = {
-    "_reshape_alias", "_to_copy", "_unsafe_view", "alias", "cat", "channel_shuffle", "clone",
-    "detach", "expand", "flip", "index", "index_select", "lift_fresh", "native_channel_shuffle",
-    "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select", "slice", "split",
-    "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unsqueeze", "view",
-}  # fmt: skip
-# What sums over a dimension that its inputs share.
-PRODUCTS = {"addmm", "baddbmm", "bmm", "convolution", "dot", "mm", "mv"}
-# Where the dimensions stand among the arguments of what reduces them, if not second.
-REDUCED = {"linalg_vector_norm": 2, "norm": 2}
-NOTHING = -1  # the label of what belongs to no channel
 
 
 class Trace:
@@ -66,13 +66,13 @@ class Trace:
                     f"traced: {first_line(error)}"
                 ) from None
         self.layers, self.maps = labels.layers, labels.maps
-        shown = [labels.of(each) for each in _tensors_in(output)]
-        group = labels.groups()
+        shown = [labels.of(each) for each in tensors_in(output)]
+        group = groups_of(labels.pairs, labels.number)
         self.places = {place: group[own] for place, own in labels.places().items()}
         self.norms = labels.norms()
-        self.outputs = set(group[_known(shown)].tolist())
-        self.parts = [(n, _numbered(group, own), parts) for n, own, parts in labels.parts]
-        self.lost = [(name, set(group[_known([own])].tolist())) for name, own in labels.lost]
+        self.outputs = set(group[known(shown)].tolist())
+        self.parts = [(n, numbered(group, own), parts) for n, own, parts in labels.parts]
+        self.lost = [(name, set(group[known([own])].tolist())) for name, own in labels.lost]
 
 
 class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -148,21 +148,6 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         users = {name: self.users.get(id(given), []) for name, given in self.makers.items()}
         return {name: used[0] for name, used in users.items() if len(used) == 1 and used[0]}
 
-    def groups(self) -> Tensor:
-        """For each label the smallest one that it goes together with."""
-        group = torch.arange(self.number)
-        if not self.pairs:
-            return group
-        left, right = torch.unique(torch.cat(self.pairs, 1), dim=1)
-        while True:
-            least = torch.minimum(group[left], group[right])
-            if torch.equal(least, group[left]) and torch.equal(least, group[right]):
-                return group
-            for side in (left, right):
-                group.scatter_reduce_(0, group[side].clone(), least, "amin")
-                group.scatter_reduce_(0, side, least, "amin")
-            group = group[group]
-
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         result = func(*args, **(kwargs or {}))
         if self.leaf is None:
@@ -216,20 +201,20 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Tensor | None:
         """The labels of what an operation gives that computes something; None if unknown."""
         own, *others = [labels for labels in map(self.of, given) if labels is not None]
-        if name not in PRODUCTS and _are_elementwise(given, result):
+        if name not in PRODUCTS and are_elementwise(given, result):
             for labels in others:
                 own = self._together(own, labels)
             return own.expand(result.shape)
         if others or name in PRODUCTS:
             return None
         if own.ndim == result.ndim > 2 and own.shape[:2] == result.shape[:2]:
-            return _alike(own, range(2, own.ndim)).expand(result.shape)  # pools, paddings
+            return alike(own, range(2, own.ndim)).expand(result.shape)  # pools, paddings
         if result.ndim == 0:
             return torch.tensor(NOTHING)
         dims = args[REDUCED.get(name, 1)] if len(args) > REDUCED.get(name, 1) else None
         if isinstance(dims, int | list | tuple):
             dims = [dims] if isinstance(dims, int) else dims
-            kept = _alike(own, [dim % own.ndim for dim in dims])
+            kept = alike(own, [dim % own.ndim for dim in dims])
             if kept.numel() == result.numel():
                 return kept.reshape(result.shape)
         return None
@@ -240,7 +225,7 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         A single channel that is spread over many is coupled to none of them.
         """
         one, other = torch.broadcast_tensors(one, other)  # type: ignore[no-untyped-call]
-        pairs = torch.stack([_corner(one, other), _corner(other, one)]).flatten(1)
+        pairs = torch.stack([corner(one, other), corner(other, one)]).flatten(1)
         pairs = torch.unique(pairs[:, (pairs != NOTHING).all(0)], dim=1)
         counts = [len(torch.unique(side)) for side in pairs]
         if min(counts) == 1 < max(counts):
@@ -262,7 +247,7 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
             places = self._side(name, side, taken.shape[axis])[:, None]
         if own is not None:
             flat = own.movedim(axis, 0).flatten(1)
-            meets = _alike(flat, [1])
+            meets = alike(flat, [1])
             if (meets == NOTHING).any() and (flat[meets[:, 0] == NOTHING] != NOTHING).any():
                 self.lost.append((name, own))
             pairs = torch.stack([places, meets.expand_as(places)]).flatten(1)
@@ -292,7 +277,7 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _note_parts(self, whole: Tensor, parts: int) -> None:
         own = self.of(whole)
         if parts > 1 and own is not None and own.ndim > 1:
-            places = _alike(own.movedim(1, 0).flatten(1), [1]).flatten()
+            places = alike(own.movedim(1, 0).flatten(1), [1]).flatten()
             if bool((places != places[0]).any()):
                 self.parts.append((self._where(), places, parts))
 
@@ -309,48 +294,6 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _set(self, tensor: Tensor, own: Tensor | None) -> None:
         self.known[id(tensor)] = tensor, own  # the tensor is kept, so that its id stays its own
-
-
-def _are_elementwise(given: Sequence[Tensor], result: Tensor) -> bool:
-    """Whether an operation may be one on elements, by its shapes."""
-    try:
-        shape = torch.broadcast_shapes(*(each.shape for each in given))  # type: ignore[no-untyped-call]
-    except RuntimeError:
-        return False
-    return bool(shape == result.shape)
-
-
-def _alike(own: Tensor, dims: Sequence[int]) -> Tensor:
-    """Labels that are alike along some dimensions, as one; `NOTHING` where they are not."""
-    dims = list(dims)
-    if not dims:
-        return own
-    low, high = own.amin(dims, keepdim=True), own.amax(dims, keepdim=True)
-    return torch.where(low == high, low, NOTHING)
-
-
-def _corner(own: Tensor, other: Tensor) -> Tensor:
-    """Labels without the dimensions along which neither they nor others differ."""
-    for dim in range(own.ndim):
-        first, second = own.narrow(dim, 0, 1), other.narrow(dim, 0, 1)
-        if torch.equal(first.expand_as(own), own) and torch.equal(second.expand_as(other), other):
-            own, other = first, second
-    return own
-
-
-def _known(labels: Sequence[Tensor | None]) -> Tensor:
-    flat = [each.flatten() for each in labels if each is not None]
-    found = torch.unique(torch.cat(flat)) if flat else torch.zeros(0, dtype=torch.int64)
-    return found[found != NOTHING]
-
-
-def _numbered(group: Tensor, own: Tensor) -> Tensor:
-    return torch.where(own == NOTHING, NOTHING, group[own.clamp(min=0)])
-
-
-def _tensors_in(output: object) -> list[Tensor]:
-    values = output.values() if isinstance(output, dict) else [output]
-    return [each for each in tree_leaves(list(values)) if isinstance(each, Tensor)]
 
 
 def first_line(error: Exception) -> str:

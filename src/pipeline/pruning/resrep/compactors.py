@@ -31,6 +31,9 @@ Rows = dict[str, Tensor]
 def insert(model: nn.Module, groups: Sequence[Group]) -> Compactors:
     """Put a compactor, in place, behind each convolution whose channels are coupled to no other's.
 
+    Where equally many channels must stay in several parts, as in convolutions with groups, rows
+    could not vanish freely: there is none.
+
     Returns:
         The compactor of each convolution that has one.
 
@@ -41,7 +44,7 @@ def insert(model: nn.Module, groups: Sequence[Group]) -> Compactors:
     compactors: Compactors = {}
     for group in groups:
         (convolution, *others) = group.convolutions
-        if not others and convolution in group.norms:
+        if not others and convolution in group.norms and group.blocks == 1:
             norm = model.get_submodule(group.norms[convolution])
             _refuse_own_kinds(model, convolution, group.norms[convolution])
             compactor = nn.Conv2d(group.channels, group.channels, 1, bias=False)

@@ -95,7 +95,11 @@ def _add(
 ) -> None:
     """Add what a layer makes of constant inputs to its bias, or to the batch norm's behind it."""
     layer = model.get_submodule(consumer.layer)
-    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        raise PipelineError(
+            f"{consumer.layer}: ResRep cannot move what vanishes in {consumer.source} into the "
+            f"bias of a {type(layer).__name__}"
+        )
     if isinstance(layer, nn.Conv2d) and any(layer.padding) and layer.padding_mode == "zeros":
         raise PipelineError(
             f"{consumer.layer}: pads with zeros what is not zero where channels of "
