@@ -44,7 +44,9 @@ def test_defaults_are_frozen() -> None:
             "label": "", "version": 1, "options": (), "access": (), "test_version": 1,
             "validation": 0.0, "seed": 0, "role": "",
         },
-        "check": {"options": (), "dropout": 0.0, "pruners": (), "sparsity": 0.0},
+        "check": {
+            "options": (), "dropout": 0.0, "pruners": (), "sparsity": 0.0, "sparsities": (),
+        },
         "train": {"options": (), "dropout": 0.0, "member": 0, "seed": 0, "replicate": 0},
         "prune": {"options": (), "seed": 0},
         "finetune": {},

@@ -135,6 +135,18 @@ def test_a_dense_blocks_maps_are_those_that_the_next_layer_sees() -> None:
         assert found[name].tolist() == pytest.approx(ranks_one_by_one(maps)), name
 
 
+def test_padded_shortcuts_do_not_hide_a_map() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(3, 3, 32, 32)
+    model = calibrated(build("resnet_cifar", 5, width=0.25), images)
+    seen: list[Tensor] = []
+    model.get_submodule("layer2.0").register_forward_hook(lambda *given: seen.append(given[2]))
+    with torch.no_grad():
+        model(images)
+    found = scores(model, "hrank", example_input=EXAMPLE, images=images, coupling="independent")
+    assert found["layer2.0.conv2"].tolist() == pytest.approx(ranks_one_by_one(seen[0]))
+
+
 def test_functions_and_methods_count_like_modules() -> None:
     class Styles(nn.Module):
         def __init__(self) -> None:

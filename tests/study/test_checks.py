@@ -14,7 +14,7 @@ from pipeline.running.plan import Plan
     [
         ({"prunners": ["l1"]}, "unknown key 'prunners'; allowed: study, datasets"),
         ({"train": {"epocs": 3}}, "train: unknown key 'epocs'; allowed: epochs, batch_size"),
-        ({"pruners": ["l2"]}, r"pruners\[0\]: unknown pruner 'l2'; known: batchnorm, fpgm"),
+        ({"pruners": ["l2"]}, r"pruners\[0\]: unknown pruner 'l2'; known: batchnorm, fpgm, gfbs"),
         ({"pruners": [{"name": "l1", "p": 2}]}, r"pruners\[0\]: unknown key 'p' for l1; allowed: "),
         (
             {"pruners": [{"name": "l1", "coupling": "loose"}]},

@@ -166,3 +166,12 @@ def test_scratch_is_made_by_the_code_of_the_pruner_whose_widths_it_has() -> None
     assert units(like="hrank", scope="global") == {
         "stages.prune", "pruning.scratch", "pruning.hrank", "cutting.global_scope",
     }  # fmt: skip
+
+
+def test_another_criterion_trains_nothing() -> None:
+    added = ["taylor", {"name": "lamp", "scope": "global"}, {"name": "fpgm", "target": "macs"}]
+    before = Plan.load(STUDY).nodes
+    after = Plan.load(STUDY | {"pruners": [*STUDY["pruners"], *added]}).nodes
+    new = {spec.stage for name, spec in after.items() if name not in before}
+    assert new == {"check", "prune", "finetune", "infer", "score"}
+    assert {name for name in before if "/check~" not in name} <= after.keys()

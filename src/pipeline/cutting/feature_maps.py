@@ -12,6 +12,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from pipeline.errors import PipelineError
+from pipeline.models.shared.padding import ChannelPad
 
 FUSED = "fused"  # a batch norm of an own kind, with an activation within
 ACTIVATIONS = {
@@ -83,10 +84,10 @@ def find_feature_maps(model: nn.Module) -> FeatureMaps:
 
 
 class _Tracer(fx.Tracer):
-    """Takes convolutions and batch norms of every kind for one operation, as those of torch.nn."""
+    """Takes convolutions, batch norms and paddings of every kind for one operation each."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, nn.Conv2d | nn.BatchNorm2d) or super().is_leaf_module(
+        return isinstance(m, nn.Conv2d | nn.BatchNorm2d | ChannelPad) or super().is_leaf_module(
             m, module_qualified_name
         )
 
