@@ -303,7 +303,7 @@
   };
   addEventListener("hashchange", reveal);
   addEventListener("beforeprint", () => {
-    for (const each of document.querySelectorAll("details")) each.open = true;
+    for (const each of document.querySelectorAll("details:not(#comparisons)")) each.open = true;
   });
   results();
   explorer();
