@@ -204,7 +204,7 @@ def _chance(view: View) -> Iterator[Finding]:
         text = (
             "The uncertainty ranks the images better than chance, so that it finds errors, in "
             f"{states.count(BETTER)} of {counted(len(states), 'combination')}; in "
-            f"{states.count(WORSE)} it does not, and {states.count(UNDECIDED)} are undecided."
+            f"{states.count(WORSE)} it does not, in {states.count(UNDECIDED)} it is undecided."
         )
     by_method = pd.crosstab(methods, np.array(states)).reindex(pd.unique(methods))
     evidence = tuple(
