@@ -51,7 +51,9 @@ def test_without_resamples_nothing_is_tested() -> None:
 
 
 def test_where_nothing_varies_only_equality_is_known() -> None:
-    assert effect([0.0], [np.zeros(9)]).p == 1
+    equal = effect([0.0], [np.zeros(9)])
+    assert equal.p == 1
+    assert math.isnan(equal.low)
     assert math.isnan(effect([0.1], [np.full(9, 0.1)]).p)
 
 

@@ -70,7 +70,7 @@ def test_evidence_names_interval_p_and_trainings() -> None:
     (evidence,) = answer.evidence
     assert evidence.startswith("ResNet18, Digits with MSP: Accuracy, sparsity 0.8 less unpruned: ")
     assert "−19.5 points (95 % interval −20." in evidence
-    assert evidence.endswith("; p < .001; 1 training each)")
+    assert evidence.endswith("; p < .001 by Holm; 1 training each)")
     assert answer.link == "digits-over-sparsity"
 
 

@@ -86,11 +86,18 @@ def test_everything_is_written_and_listed(tmp_path: Path) -> None:
     assert sorted(written) == sorted(path for path in out.rglob("*") if path.is_file())
     names = {str(path.relative_to(out)) for path in written}
     figures = ["digits-over-sparsity"]
-    tables = ["sizes", "macs"]
+    tables = ["sizes", "macs", "comparisons"]
     for architecture in ("resnet18", "vgg19"):
         name = f"digits-{architecture}"
         figures += [
-            f"{name}-{k}" for k in ("accuracy-over-metrics", "sparsification", "reliability")
+            f"{name}-{kind}"
+            for kind in (
+                "accuracy-over-metrics",
+                "risk-coverage",
+                "sparsification",
+                "reliability",
+                "pruners-alike",
+            )
         ]
         kinds = [
             "ause",
@@ -103,7 +110,7 @@ def test_everything_is_written_and_listed(tmp_path: Path) -> None:
         ]
         tables += [f"{name}-{kind}" for kind in kinds]
     assert names == (
-        {"report.md", "results.csv"}
+        {"report.md", "report.html", "results.csv"}
         | {f"figures/{name}.{suffix}" for name in figures for suffix in ("svg", "png")}
         | {f"tables/{name}.{suffix}" for name in tables for suffix in ("md", "csv", "tex")}
     )

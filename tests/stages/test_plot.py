@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ STUDY = {
 HOLD = """
 import sys
 from pathlib import Path
+from typing import Any
 from pipeline.running.locks import only_one
 with only_one(Path(sys.argv[1]), "drawn", sys.argv[2]):
     print("held", flush=True)
@@ -31,7 +33,8 @@ with only_one(Path(sys.argv[1]), "drawn", sys.argv[2]):
 def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """A plan whose page is one file that says what is drawn."""
 
-    def write(scores: object, folder: Path, **figures: object) -> list[Path]:
+    def write(scores: object, folder: Path, **figures: Any) -> list[Path]:
+        assert figures.pop("about").name == "tiny"
         (folder / "results.csv").write_text(str(figures))
         return [folder / "results.csv"]
 

@@ -44,3 +44,18 @@ def test_reading_a_study_needs_no_numpy() -> None:
     code += "print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        ({"pruner": "l2", "sparsity": 0.5}, r"examples\[0\]: pruner 'l2' is none of .*: l1$"),
+        ({"pruner": "l1", "sparsity": 0.4}, r"examples\[0\]: sparsity 0.4 is none of .*: 0.5$"),
+        ({"pruner": "l1"}, r"figures.examples\[0\]: .*sparsity"),
+    ],
+)
+def test_examples_that_are_no_networks_are_refused(example: dict[str, Any], message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        Study.load(TINY | {"figures": {"examples": [example]}})
+    study = Study.load(TINY | {"figures": {"examples": [{"pruner": "l1", "sparsity": 0.5}]}})
+    assert study.figures["examples"] == [{"pruner": "l1", "sparsity": 0.5}]

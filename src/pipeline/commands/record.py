@@ -2,9 +2,9 @@
 
     python -m pipeline record studies/cifar100-quick.yaml results/cifar100-quick
 
-copies the study, its tables (Markdown), its figures (PNG), what there is beside the paper, and
-every number (five digits), and writes into ``made-with.md`` on what and in what time its artifacts
-were made. What it shows and cannot show is for a README beside them, written by hand.
+copies the study, its page, its tables (Markdown), its figures (PNG), what there is beside the
+paper, and every number (five digits), and writes into ``made-with.md`` on what and in what time its
+artifacts were made. What it shows and cannot show is for a README beside them, written by hand.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pipeline.errors import PipelineError
 from pipeline.report.drawn import check
 from pipeline.running.plan import Plan
 
-COPIED = ("tables/*.md", "figures/*.png", "comparison.*")
+COPIED = ("report.html", "tables/*.md", "figures/*.png", "comparison.*")
 
 
 def add(commands: Commands) -> None:

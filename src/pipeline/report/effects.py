@@ -70,8 +70,8 @@ def effect(own: ArrayLike, drawn: ArrayLike, *, shifted: bool = False) -> Effect
         return Effect(value, math.nan, math.nan, math.nan, trainings)
     error, freedom = _standard_error(values, resampled)
     if error == 0:
-        # Nothing varies, so there is nothing that a test could go by.
-        return Effect(value, value, value, 1.0 if value == 0 else math.nan, trainings)
+        # Nothing varies, so there is nothing that an interval or a test could go by.
+        return Effect(value, math.nan, math.nan, 1.0 if value == 0 else math.nan, trainings)
     shift = float(resampled.mean()) - value if shifted else 0.0
     reach = _quantile(freedom) * error
     towards = min(shift, 0.0) if value > 0 else -max(shift, 0.0)

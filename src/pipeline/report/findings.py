@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.report import comparisons, phrases
+from pipeline.report import comparisons, phrases, scope
 from pipeline.report.comparisons import METHODS, PRUNERS, PRUNING, Family
-from pipeline.report.measured import TRAININGS, Comparison
-from pipeline.report.names import UNPRUNED, display
+from pipeline.report.measured import Comparison
+from pipeline.report.names import display
 from pipeline.report.phrases import bare, counted, lead, listed, tally, the
 from pipeline.report.ranking import BETTER, UNDECIDED, WORSE, ranking_state
 from pipeline.report.results import wide
@@ -29,8 +29,6 @@ TOPICS = {
     METHODS: "Which uncertainty method is best?",
 }
 CHANCE = "Does the uncertainty find the errors?"
-# Of fewer errors the interval of a ranking can be too narrow; `page.READING` says so.
-FEW_ERRORS = 50
 
 
 @dataclass(frozen=True)
@@ -85,49 +83,12 @@ def find(view: View) -> Findings:
             answers += say(family, family.of(metric))
     chance = list(_chance(view))
     return Findings(
-        _summary(view),
-        _caution(view),
+        scope.summary(view),
+        scope.caution(view),
         (*answers, *chance),
-        tuple(_limits(view, families)),
+        tuple(scope.limits(view, families)),
         tuple(families),
     )
-
-
-def _summary(view: View) -> str:
-    """What the study is made of, in one sentence."""
-    rows = view.rows[view.rows["default"]]
-    networks = rows[list(PARTS)].drop_duplicates()
-    pruners = [name for name in rows["pruner"].unique() if name != UNPRUNED]
-    sparsities = sorted(rows.loc[rows["pruner"] != UNPRUNED, "sparsity"].unique())
-    cells = rows[["dataset", "architecture", "pruner", "sparsity", "uncertainty"]]
-    names = listed(_of_columns(networks))
-    methods = listed([display(name, "uncertainty") for name in rows["uncertainty"].unique()])
-    if pruners:
-        pruned = (
-            f"pruned by {listed([display(name, 'pruner') for name in pruners])} to "
-            f"{'sparsity' if len(sparsities) == 1 else 'sparsities'} "
-            f"{listed([f'{each:g}' for each in sparsities])}"
-        )
-    else:
-        pruned = "not pruned"
-    count = len(cells.drop_duplicates())
-    images = sorted(int(each) for each in rows["images"].unique())
-    shown = f"{images[0]:,}" if len(images) == 1 else f"{images[0]:,} to {images[-1]:,}"
-    return (
-        f"{names}, {pruned}; uncertainty by {methods}. That makes {counted(count, 'combination')}, "
-        f"judged on {shown} test images, from {counted(_trainings(view), 'training')} of each "
-        "network."
-    )
-
-
-def _caution(view: View) -> str:
-    """What holds of all findings."""
-    if _trainings(view) == 1:
-        return (
-            "Each network was trained once: what is found here holds for these trained networks, "
-            "and another training may come out differently."
-        )
-    return "Intervals hold the variance of the trainings and that of the test images."
 
 
 def _pruning(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
@@ -156,8 +117,8 @@ def _pruners(family: Family, found: Sequence[Comparison]) -> Iterator[Finding]:
     pairs = counted(len(found), "pair")
     if different:
         text = (
-            f"In {bare(found[0].metric)}, {len(different)} of {pairs} of networks that differ in "
-            f"the pruner alone are apart by more than chance; farthest: {lead(widest)}."
+            f"In {bare(found[0].metric)}, {len(different)} of {pairs} of pruners are apart by more "
+            f"than chance; farthest: {lead(widest)}."
         )
     else:
         undecided = phrases.still_open(found)
@@ -243,7 +204,7 @@ def _chance(view: View) -> Iterator[Finding]:
         text = (
             "The uncertainty ranks the images better than chance, so that it finds errors, in "
             f"{states.count(BETTER)} of {counted(len(states), 'combination')}; in "
-            f"{states.count(WORSE)} it does not, and {states.count(UNDECIDED)} are undecided."
+            f"{states.count(WORSE)} it does not, in {states.count(UNDECIDED)} it is undecided."
         )
     by_method = pd.crosstab(methods, np.array(states)).reindex(pd.unique(methods))
     evidence = tuple(
@@ -253,43 +214,6 @@ def _chance(view: View) -> Iterator[Finding]:
     )
     first = once[list(PARTS)].iloc[0]
     yield Finding(CHANCE, text, evidence, stem(*first, "ause-over-random"))
-
-
-def _limits(view: View, families: Sequence[Family]) -> Iterator[str]:
-    """What the numbers cannot say."""
-    trainings = _trainings(view)
-    if trainings == 1:
-        yield (
-            "How far another training would land. Every interval and p-value here is over test "
-            "images: a difference is one between these trained networks, not yet between methods."
-        )
-    else:
-        yield (
-            f"More of trainings than {trainings} of each network tell: the intervals of "
-            "differences hold both their variance and that of the test images."
-        )
-    untested = sum(len(each.comparisons) - each.tested for each in families)
-    total = sum(len(each.comparisons) for each in families)
-    if untested:
-        yield (
-            f"Whether {untested} of {counted(total, 'comparison')} are more than chance: there are "
-            "no resamples of the images, or too few errors to resample."
-        )
-    rows = view.rows[view.rows["default"] & (view.rows["metric"] == "accuracy")]
-    rows = rows.dropna(subset="value")
-    errors = ((1 - rows["value"]) * rows["images"]).round()
-    few = int((errors < FEW_ERRORS).sum())
-    if few:
-        yield (
-            f"Much about how errors are ranked where there are few: {few} of "
-            f"{counted(len(rows), 'combination')} make fewer than {FEW_ERRORS} errors, the fewest "
-            f"{int(errors.min())}. Their intervals of a ranking can be too narrow."
-        )
-    yield (
-        "That something has no effect. What is called undecided may be a difference that this many "
-        "test images and trainings do not show."
-    )
-    yield "Anything about other networks, data sets, recipes or test images than those named above."
 
 
 def corrections(families: Sequence[Family]) -> str:
@@ -320,14 +244,3 @@ def markdown(found: Findings, links: Mapping[str, str]) -> str:
         lines += ["", corrections(found.families)]
     lines += ["", "### What it cannot say", "", *(f"- {limit}" for limit in found.limits)]
     return "\n".join(lines)
-
-
-def _of_columns(networks: pd.DataFrame) -> list[str]:
-    return [
-        f"{display(architecture, 'architecture')} on {display(dataset, 'dataset')}"
-        for dataset, architecture in networks.itertuples(index=False, name=None)
-    ]
-
-
-def _trainings(view: View) -> int:
-    return int(view.frame[TRAININGS].nunique()) if TRAININGS in view.frame else 1

@@ -139,7 +139,9 @@ def evidence(one: Comparison) -> str:
     )
     sure = "no interval" if np.isnan(one.effect.low) else f"95 % interval {low} to {high}"
     trained = counted(one.effect.trainings, "training")
+    tested = probability(one.effect.adjusted)
+    tested += "" if np.isnan(one.effect.adjusted) else " by Holm"
     return (
         f"{place_of(one)}: {display(one.compared, 'metric')}, {first} less {second}: "
-        f"{value}{unit} ({sure}; {probability(one.effect.adjusted)}; {trained} each)"
+        f"{value}{unit} ({sure}; {tested}; {trained} each)"
     )

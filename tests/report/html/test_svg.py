@@ -4,6 +4,8 @@ import re
 
 from matplotlib.figure import Figure
 
+from pipeline.cache import closure
+from pipeline.registry import PACKAGE
 from pipeline.report import style
 from pipeline.report.html.svg import Styles, in_the_dark, inline
 
@@ -61,3 +63,9 @@ def test_a_declaration_that_could_be_more_than_one_is_left_out() -> None:
     assert styles.name("fill: red} body {display: none") == ""
     assert styles.name("fill: url(</style>)") == ""
     assert styles.css() == ""
+
+
+def test_templates_and_script_are_part_of_the_code_that_draws() -> None:
+    reached = closure.reached(PACKAGE / "stages" / "plot.py")
+    data = {file.name for module in reached for file in closure.data_files(module)}
+    assert {"page.html.jinja", "parts.html.jinja", "page.css", "page.js"} <= data

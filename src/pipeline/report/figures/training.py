@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from pipeline.report import panels, style
 from pipeline.report.about import Trained
@@ -42,7 +43,7 @@ def read(path: Path) -> pd.DataFrame | None:
         found = pd.read_csv(path)
     except (OSError, ValueError):
         return None
-    numbers = found.reindex(columns=["epoch", *QUANTITIES])
+    numbers = found.reindex(columns=["epoch", *QUANTITIES]).apply(pd.to_numeric, errors="coerce")
     return None if numbers.empty or numbers["epoch"].isna().any() else numbers
 
 
@@ -96,7 +97,7 @@ def _legend(
     unpruned: list[tuple[Trained, pd.DataFrame]],
     pruned: list[tuple[Trained, pd.DataFrame]],
     colours: dict[str, str],
-) -> list["panels.Line2D"]:
+) -> list[Line2D]:
     entries = []
     if unpruned:
         entries += [panels.heading("Unpruned")]

@@ -53,7 +53,8 @@
     next.addEventListener("click", turn(1));
     byId("t-pages").append(back, next);
     heads.forEach((head, at) => {
-      if (at < keys) {
+      // The first column stands for all keys where there is room for one.
+      if (at > 0 && at <= keys) {
         const values = [...new Set(rows.map((row) => cell(row, at)))];
         const [label, select] = choice(head.textContent,
           [["", "all"], ...values.map((value) => [value, value])],
@@ -303,7 +304,7 @@
   };
   addEventListener("hashchange", reveal);
   addEventListener("beforeprint", () => {
-    for (const each of document.querySelectorAll("details")) each.open = true;
+    for (const each of document.querySelectorAll("details:not(#comparisons)")) each.open = true;
   });
   results();
   explorer();
