@@ -131,8 +131,9 @@ def _caption(entry: ModuleType, view: View) -> str:
     """What a figure's entry says of it, and by which definitions its numbers are."""
     said = getattr(entry, "CAPTION", "")
     rows = view.rows
-    if not said or rows.empty:
-        return said
+    # The paper does not say by which definition its numbers are.
+    if not said or rows.empty or (rows["definition"] == results.PRINTED).all():
+        return str(said)
     once = rows.loc[rows["default"], ["uncertainty", "definition"]].drop_duplicates()
     named = [
         f"{display(method, 'uncertainty')}: {display(definition, 'definition')}"
@@ -203,6 +204,7 @@ def write(
     if found.families:
         comparisons_table = comparisons.table(found.families)
         page.written += comparisons_table.write(folder / "tables")
+        page.add(f"### {comparisons_table.name}\n\n{comparisons_table.markdown()}")
     page.parts[0] = _title(about) + findings.markdown(found, _links(page))
     content = Content(
         about=about,

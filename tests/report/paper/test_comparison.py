@@ -121,10 +121,13 @@ def test_a_study_is_drawn_beside_the_paper_where_that_has_it(tmp_path: Path) -> 
 def test_the_papers_own_tables_and_figures(tmp_path: Path) -> None:
     page, *written = draw_published(tmp_path, formats=["svg"])
     networks = ["cifar100-resnet18", "cifar100-vgg19", "imagenet-resnet18"]
-    # Figures 6 and 7, and 2 to 4.
+    # Figures 6 and 7, and 2 to 4; what follows from its tables without curves is added.
     assert {path.stem for path in written if path.parent.name == "figures"} == {
         "cifar100-over-sparsity",
         "imagenet-over-sparsity",
+        "cifar100-over-parameters",
+        "imagenet-over-parameters",
+        *(f"{network}-pruners-alike" for network in networks),
         *(f"{network}-accuracy-over-metrics" for network in networks),
     }
     drawn = tmp_path / "figures" / "cifar100-resnet18-accuracy-over-metrics.svg"
