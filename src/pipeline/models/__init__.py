@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
-from torch_pruning.utils import count_ops_and_params
 
 from pipeline.errors import PipelineError
+from pipeline.models.shared.counting import count_ops_and_params
 from pipeline.models.shared.padding import adopt
 from pipeline.registry import MODELS
 
