@@ -152,7 +152,7 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if self.leaf is None:
             name = func._schema.name.removeprefix("aten::")
-            given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+            given = tensors_in([args, kwargs])
             for tensor in given:
                 self._use(tensor, "")
             if any(self.of(tensor) is not None for tensor in given):
@@ -164,7 +164,7 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> None:
         if name in MOVES:
             moved = self._moved(func, args, kwargs)
-            made = [each for each in tree_leaves(result) if isinstance(each, Tensor)]
+            made = tensors_in(result)
             for tensor, own in zip(made, tree_leaves(moved), strict=True):
                 self._set(tensor, own)
             if name.startswith("split") and len({each.shape for each in made}) == 1:
@@ -173,10 +173,9 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "constant_pad_nd" and (padded := self._padded(args, result)):
             self._layer(*padded, args[0], result)
             return
-        given = [each for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
+        given = tensors_in([args, kwargs])
         labelled = [each for each in map(self.of, given) if each is not None]
-        first = next((each for each in tree_leaves(result) if isinstance(each, Tensor)), None)
-        if first is not None:  # what norms and pools give beside it is not looked at
+        for first in tensors_in(result)[:1]:  # what norms and pools give beside it is not looked at
             combined = self._combined(name, given, args, first)
             if combined is None:
                 self.lost += [(f"{self._where()} ({name})", each) for each in labelled]
