@@ -237,12 +237,13 @@ def summary(content: dict[str, Any]) -> str:
         "ratios",
         "ratio",
         "textbook_over",
+        "seconds_an_epoch_of_all",
         "last_lines",
         "by_map_size",
         "artifact",
         "members_at_once",
     ):
-        if key in content:
+        if content.get(key):
             told = content[key]
             if key == "by_map_size":
                 told = f"{told['all']['ratio']:.3g} times the loop"
