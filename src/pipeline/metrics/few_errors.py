@@ -29,7 +29,11 @@ BELOW, MISSED_THRESHOLD, MISSED_RATE = 0.05, 0.02, 0.005
 
 def of_ranking(own: float, resampled: Floats, evaluation: Evaluation) -> Bounds:
     """Percentiles as far out as t is; NaN where there are fewer than `FEWEST` errors to rank."""
-    few = rarer(evaluation)
+    return t_percentiles(resampled, rarer(evaluation))
+
+
+def t_percentiles(resampled: Floats, few: int) -> Bounds:
+    """The same of resamples [R] of a ranking that rests on so few images."""
     if few < FEWEST or np.isnan(resampled).all():
         return np.nan, np.nan
     tail = math.erfc(_reach(few) / math.sqrt(2)) / 2

@@ -131,7 +131,7 @@ def metric_interval(
 def quantile(freedom: Floats) -> Floats:
     """The 97.5 % quantile of Student's t distribution; of infinite freedom the normal one's."""
     # Only studies with replicates pay for its start.
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     finite = np.where(np.isfinite(freedom), freedom, 1.0)
     found: Floats = np.where(np.isfinite(freedom), stdtrit(finite, UPPER), Z)

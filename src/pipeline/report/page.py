@@ -220,8 +220,8 @@ def write(
     )
     html = folder / "report.html"
     files.write_bytes(html, render(content).encode())
-    first, *others = page.finish(frame)
-    return [first, html, *others]
+    first, *rest = page.finish(frame)
+    return [first, html, *rest]
 
 
 def _title(about: About) -> str:

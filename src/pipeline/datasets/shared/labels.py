@@ -73,7 +73,7 @@ def _synsets(file: Path, given: list[str]) -> list[str]:
         raise PipelineError(
             f"{file} has numbers, and {meta}, which says what they mean, is missing"
         )
-    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io import loadmat
 
     synsets = loadmat(meta, squeeze_me=True)["synsets"]
     names = {str(each["ILSVRC2012_ID"]): str(each["WNID"]) for each in synsets}

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.metrics import catalogue
+from pipeline.metrics.metric import PROBABILITIES
 from pipeline.report.names import UNPRUNED, display
 from pipeline.report.results import KEYS, SIZES, Scores
 
@@ -97,7 +98,7 @@ def _values(frame: pd.DataFrame, codes: "np.ndarray[Any, Any]", count: int) -> d
 def _of_probabilities(metric: str) -> bool:
     """Whether it is the same by every definition of uncertainty."""
     known = catalogue.find(metric)
-    return known is not None and known.needs == catalogue.PROBABILITIES
+    return known is not None and known.needs == PROBABILITIES
 
 
 def _merged(by_definition: Mapping[str, list[list[float | None]]]) -> list[list[float | None]]:
