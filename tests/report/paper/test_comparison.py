@@ -126,7 +126,6 @@ def test_the_papers_own_tables_and_figures(tmp_path: Path) -> None:
         "cifar100-over-sparsity",
         "imagenet-over-sparsity",
         "cifar100-over-parameters",
-        "imagenet-over-parameters",
         *(f"{network}-pruners-alike" for network in networks),
         *(f"{network}-accuracy-over-metrics" for network in networks),
     }
