@@ -16,7 +16,6 @@ Snakefile stays free of torch, and an entry is imported only by the job that use
 the user's own is a Python file outside the package, made known by :func:`use_plugins`.
 """
 
-import ast
 import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,11 +24,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline import plugins
+from pipeline import plugins, written
 from pipeline.errors import PipelineError
-from pipeline.sources import syntax_tree
-
-PACKAGE = Path(__file__).parent
+from pipeline.written import PACKAGE as PACKAGE
+from pipeline.written import Option as Option
 
 # Arguments that the stages supply; every other keyword-only argument is an option of the entry.
 SUPPLIED = frozenset({"images", "labels", "seed", "run", "image_size", "dropout", "example_input"})
@@ -37,105 +35,6 @@ SUPPLIED = frozenset({"images", "labels", "seed", "run", "image_size", "dropout"
 # How the stage calls a pruner that trains.
 BY_POSITION = ("model", "data", "sparsity", "recipe")
 BY_NAME = ("example_input", "seed", "run")
-
-
-@cache
-def _functions(file: Path) -> dict[str, ast.FunctionDef]:
-    return {node.name: node for node in syntax_tree(file).body if isinstance(node, ast.FunctionDef)}
-
-
-@cache
-def _constant(file: Path, name: str) -> Any:
-    """The literal value of a module's constant, which it may import from the package, or None."""
-    for node in syntax_tree(file).body:
-        match node:
-            case (
-                ast.Assign(targets=[ast.Name(id=target)])
-                | ast.AnnAssign(target=ast.Name(id=target))
-            ) if target == name and node.value is not None:
-                try:
-                    return ast.literal_eval(node.value)
-                except ValueError:
-                    raise PipelineError(f"{file}: {name} is not written out as a value") from None
-            case ast.ImportFrom(module=str(module), names=names) if name in {
-                each.asname or each.name for each in names
-            }:
-                source = PACKAGE.parent.joinpath(*module.split("."))
-                beside = (source.with_suffix(".py"), source / "__init__.py")
-                return next((_constant(each, name) for each in beside if each.is_file()), None)
-    return None
-
-
-def _choices(file: Path, annotation: ast.expr | None) -> tuple[Any, ...] | None:
-    """The values of a ``Literal[...]``, or of the constant in an ``Annotated[type, CONSTANT]``."""
-    match annotation:
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=values):
-            found = ast.literal_eval(values)
-            return found if isinstance(found, tuple) else (found,)
-        case ast.Subscript(
-            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Name(id=constant)])
-        ):
-            return tuple(_constant(file, constant) or ()) or None
-    return None
-
-
-def _noted(annotation: ast.expr | None) -> str:
-    """The text in an ``Annotated[type, "below 0.5"]``."""
-    match annotation:
-        case ast.Subscript(
-            value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[_, ast.Constant(str(text))])
-        ):
-            return text
-    return ""
-
-
-def _holds(annotation: ast.expr | None) -> str:
-    """``Collection`` or ``Mapping`` where an annotation, or the first of several, is one."""
-    if isinstance(annotation, ast.BinOp):
-        return _holds(annotation.left)
-    match annotation:
-        case ast.Subscript(value=ast.Name(id=("Collection" | "Mapping") as name)):
-            return name
-    return ""
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option of an entry: its default, and what it may be if that is a short list.
-
-    Attributes:
-        default: Its value if none is given.
-        choices: All values that it may have.
-        note: Of a number, its bound, such as ``below 0.5``; of a name, the registry's kind.
-        holds: ``Collection`` for a list of names, ``Mapping`` for shares by name.
-    """
-
-    default: Any
-    choices: tuple[Any, ...] | None = None
-    note: str = ""
-    holds: str = ""
-
-
-def _option(file: Path, default: ast.expr, annotation: ast.expr | None) -> Option:
-    value = ast.literal_eval(default)
-    return Option(value, _choices(file, annotation), _noted(annotation), _holds(annotation))
-
-
-@cache
-def _fields(place: str) -> dict[str, Option]:
-    """The fields of a dataclass with their defaults, as options: of ``folder/module.py:Class``."""
-    name, _, wanted = place.partition(":")
-    file = PACKAGE / name
-    found = next(
-        node
-        for node in syntax_tree(file).body
-        if isinstance(node, ast.ClassDef) and node.name == wanted
-    )
-    return {
-        node.target.id: _option(file, node.value, node.annotation)
-        for node in found.body
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value
-    }
 
 
 @dataclass
@@ -176,20 +75,20 @@ class Registry:
 
     def function(self, name: str) -> str:
         """Which of the registry's functions an entry defines."""
-        defined = _functions(self.file(name))
+        defined = written.functions(self.file(name))
         return next(function for function in self.functions if function in defined)
 
     def options(self, name: str) -> dict[str, Option]:
         """The options of an entry: its own, and those that it shares with others."""
         shared = self.common.get(self.function(name))
-        return (_fields(shared) if shared else {}) | self.own_options(name)
+        return (written.fields_of(shared) if shared else {}) | self.own_options(name)
 
     def own_options(self, name: str) -> dict[str, Option]:
         """The options of an entry alone, from its function's signature."""
         file = self.file(name)
-        arguments = _functions(file)[self.function(name)].args
+        arguments = written.functions(file)[self.function(name)].args
         return {
-            argument.arg: _option(file, default, argument.annotation)
+            argument.arg: written.option(file, default, argument.annotation)
             for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
             if default is not None and argument.arg not in SUPPLIED
         }
@@ -211,7 +110,7 @@ class Registry:
         Raises:
             PipelineError: the entry does not define it, and there is no default.
         """
-        value = _constant(self.file(name), constant)
+        value = written.literal(self.file(name), constant)
         if value is None and default is None:
             raise PipelineError(f"{self.file(name)} does not define {constant}")
         return default if value is None else value
@@ -236,7 +135,7 @@ def _own_files(folder: str, functions: tuple[str, ...]) -> dict[str, Path]:
 
 
 def _defines(file: Path, functions: tuple[str, ...]) -> bool:
-    return any(name in _functions(file) for name in functions)
+    return any(name in written.functions(file) for name in functions)
 
 
 DATASETS = Registry("data set", "datasets", ("load",))
@@ -282,7 +181,7 @@ def _check_call(file: Path) -> None:
     Raises:
         PipelineError: it would end in a TypeError, after the network to prune was trained.
     """
-    if (function := _functions(file).get("prune_in_training")) is None:
+    if (function := written.functions(file).get("prune_in_training")) is None:
         return
     found = function.args
     most = len(found.posonlyargs + found.args)

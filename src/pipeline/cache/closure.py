@@ -33,6 +33,7 @@ NEUTRAL = frozenset(
         "running",
         "sources",
         "study",
+        "written",
     )
 )
 
