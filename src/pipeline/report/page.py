@@ -215,7 +215,7 @@ def write(
         sections=list(page.sections.values()),
         paper=paper,
         paper_reading=f"{comparison.READING_CLAIMS}\n\n{comparison.PAIRING}",
-        rows=rows(frame, list(metrics)),
+        rows=rows(own, list(metrics)),
         explorer=explorer.data(own, scores),
     )
     html = folder / "report.html"

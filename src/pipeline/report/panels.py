@@ -83,7 +83,7 @@ def combination_panels(
     figure, axes = panels(
         len(networks),
         len(uncertainties),
-        f"{view.title}: {what}, {_of(view.replicates)}",
+        f"{view.title}: {what}, {first_of(view.replicates)}",
         legend=legend,
         width=2.4,
         height=2.1,
@@ -101,7 +101,8 @@ def combination_panels(
     return figure, placed
 
 
-def _of(replicates: int) -> str:
+def first_of(replicates: int) -> str:
+    """Of which training curves are, for the title of a figure."""
     return "one training" if replicates == 1 else f"the first of {replicates} trainings"
 
 

@@ -10,6 +10,11 @@ from pipeline.report.view import View
 
 EACH = "network"
 ORDER = 50
+CAPTION = (
+    "How many classes a set must hold so that the label of nine images in ten is in it, and how "
+    "often it is. Look whether sets grow with the sparsity: the coverage is kept by construction, "
+    "so the size says what the network knows."
+)
 
 ROWS = [
     row

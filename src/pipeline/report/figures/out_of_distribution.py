@@ -20,6 +20,11 @@ from pipeline.report.view import View
 
 EACH = "network"
 ORDER = 45
+CAPTION = (
+    "How well the uncertainty tells images of another data set from the test images. The dashed "
+    "line is an uncertainty that says nothing. Look whether pruning brings the lines nearer to "
+    "it."
+)
 
 SPREAD = 0.03
 # Of an uncertainty that says nothing.

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from pipeline.report import panels, style
 from pipeline.report.figures.over_sparsity import Looks
 from pipeline.report.names import display
+from pipeline.report.replicates import in_a_title
 from pipeline.report.view import View
 
 EACH = "dataset"
@@ -44,7 +45,8 @@ def draw(view: View, cost: str, label: str) -> Figure:
     figure, axes = panels.panels(
         len(rows),
         len(architectures),
-        f"{view.title}: accuracy and uncertainty over {display_cost(cost)}",
+        f"{view.title}: accuracy and uncertainty over {display_cost(cost)}, "
+        f"{in_a_title(view.replicates)}",
         legend=_legend(view, looks),
         width=3.6,
         height=2.2,

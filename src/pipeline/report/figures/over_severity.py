@@ -19,6 +19,11 @@ from pipeline.report.view import View
 
 EACH = "network"
 ORDER = 40
+CAPTION = (
+    "Accuracy, calibration and ranking as the test images are corrupted more and more; severity 0 "
+    "are the images themselves. Look whether pruned networks fall faster than the unpruned one, "
+    "which is black."
+)
 
 # The width, in severities, over which lines are set apart.
 SPREAD = 0.3

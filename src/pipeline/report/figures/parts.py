@@ -16,6 +16,11 @@ from pipeline.report.view import View
 
 EACH = "network"
 ORDER = 60
+CAPTION = (
+    "The uncertainty in two parts: aleatoric, which each network has alone, and epistemic, which "
+    "is where networks or passes contradict each other. Look which of the two grows with the "
+    "sparsity."
+)
 
 ROWS = [
     Row("expected_entropy", "Aleatoric (nats)"),

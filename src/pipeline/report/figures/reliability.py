@@ -50,7 +50,7 @@ def draw(view: View) -> Figure:
     figure, axes = panels.panels(
         len(networks),
         len(columns),
-        f"{view.title}: reliability",
+        f"{view.title}: reliability, {panels.first_of(view.replicates)}",
         legend=_legend(),
         width=2.1,
         height=2.1,

@@ -49,7 +49,7 @@ def draw(view: View) -> Figure:
     figure, axes = panels.panels(
         len(rows),
         len(methods),
-        f"{view.title}: risk over coverage",
+        f"{view.title}: risk over coverage, {panels.first_of(view.replicates)}",
         legend=legend,
         width=2.4,
         height=2.1,
