@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.cache import code_identity, paths, specs
 from pipeline.cache.specs import Data, Finetune, Infer, Prune, Recipe, Score, Train
+from pipeline.seeds import of_replicate
 
 
 @pytest.fixture
@@ -139,8 +140,8 @@ def test_places_say_what_is_in_them(chain: Score) -> None:
 
 def test_a_replicate_has_words_and_seeds_of_its_own(chain: Score) -> None:
     networks = [each for each in lineage(chain) if isinstance(each, specs.Network)]
-    assert {each.replicate_seed(7) for each in networks} == {7}
-    seeds = {7}
+    seeds = {of_replicate(7, 0)}
+    assert seeds == {7}
     for replicate in (1, 2):
         train = replace(networks[-1], replicate=replicate)
         pruned = Prune(train, "l1", 0.4)
@@ -148,6 +149,6 @@ def test_a_replicate_has_words_and_seeds_of_its_own(chain: Score) -> None:
         assert train.place == f"digits/resnet18/r{replicate}/plain-0"
         assert score.place == f"digits/resnet18/r{replicate}/msp/l1-0.4"
         assert specs.from_json(score.to_json()) == score
-        assert pruned.replicate_seed(7) == train.replicate_seed(7)
-        seeds |= {train.replicate_seed(7), train.replicate_seed(8)}
+        assert pruned.trained.replicate == replicate
+        seeds |= {of_replicate(7, replicate), of_replicate(8, replicate)}
     assert len(seeds) == 5

@@ -4,7 +4,7 @@ from pipeline.cache import payloads, specs
 from pipeline.engine.checks import check_recipe
 from pipeline.engine.training import fit
 from pipeline.running.job import Job
-from pipeline.seeds import derive_seed
+from pipeline.seeds import derive_seed, of_replicate
 
 
 def run(spec: specs.Finetune, job: Job) -> None:
@@ -16,7 +16,7 @@ def run(spec: specs.Finetune, job: Job) -> None:
     origin = spec.model.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(spec.model))
-    seed = origin.replicate_seed(origin.seed)
+    seed = of_replicate(origin.seed, origin.replicate)
     check_recipe(spec.recipe, len(data.train), model, image_size=data.image_size, key="finetune")
     fit(
         model,

@@ -4,6 +4,7 @@ from pipeline.cache import payloads, specs
 from pipeline.engine.inference import logits_by_batch
 from pipeline.models import size
 from pipeline.running.job import Job
+from pipeline.seeds import of_replicate
 
 
 def run(spec: specs.Infer, job: Job) -> None:
@@ -11,7 +12,7 @@ def run(spec: specs.Infer, job: Job) -> None:
     data = payloads.load_dataset(job.payload_path(spec.images), spec.images)
     model = payloads.load_model(job.payload_path(spec.model))
     parameters, macs = size(model)
-    seed = spec.model.replicate_seed(spec.seed)
+    seed = of_replicate(spec.seed, spec.model.trained.replicate)
     with payloads.writing_predictions(
         job.path("predictions.safetensors"),
         data.test.labels,

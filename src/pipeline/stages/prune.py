@@ -8,7 +8,7 @@ from pipeline.engine.checks import check_recipe
 from pipeline.pruning import prune
 from pipeline.registry import PRUNERS
 from pipeline.running.job import Job
-from pipeline.seeds import derive_seed
+from pipeline.seeds import derive_seed, of_replicate
 
 # Images that a pruner may look at; a pruner takes the first ones, as many as it needs.
 IMAGES = 4096
@@ -24,7 +24,9 @@ def run(spec: specs.Prune, job: Job) -> None:
     origin = spec.model
     data = payloads.load_dataset(job.payload_path(origin.data), origin.data)
     model = payloads.load_model(job.payload_path(origin)).to(job.device)
-    seed = derive_seed(origin.replicate_seed(spec.seed), origin.kind, origin.member, "prune")
+    seed = derive_seed(
+        of_replicate(spec.seed, origin.replicate), origin.kind, origin.member, "prune"
+    )
     example = torch.zeros(1, 3, data.image_size, data.image_size, device=job.device)
     options = dict(spec.options)
     if spec.recipe is not None:

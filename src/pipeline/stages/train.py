@@ -8,7 +8,7 @@ from pipeline.engine.training import fit
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights, load_weights
 from pipeline.running.job import Job
-from pipeline.seeds import derive_seed
+from pipeline.seeds import derive_seed, of_replicate
 
 
 def run(spec: specs.Train, job: Job) -> None:
@@ -19,7 +19,7 @@ def run(spec: specs.Train, job: Job) -> None:
             weights are missing or do not fit.
     """
     data = payloads.load_dataset(job.payload_path(spec.data), spec.data)
-    seed = spec.replicate_seed(spec.seed)
+    seed = of_replicate(spec.seed, spec.replicate)
     torch.manual_seed(derive_seed(seed, spec.kind, spec.member, "initialisation"))
     model = build(
         spec.architecture,

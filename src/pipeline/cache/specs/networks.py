@@ -7,7 +7,6 @@ from pipeline.cache.recipe import Recipe
 from pipeline.cache.spec import Spec
 from pipeline.cache.specs.data import Data, Options
 from pipeline.registry import MODELS, PRUNERS
-from pipeline.seeds import derive_seed
 
 
 @dataclass(frozen=True)
@@ -31,14 +30,6 @@ class Network(Spec):
     def origin(self) -> "Network":
         """The network that this one is made from."""
         return next(parent for parent in self.parents() if isinstance(parent, Network))
-
-    def replicate_seed(self, seed: int) -> int:
-        """What the network's replicate takes for a seed of the study: replicate 0 the seed itself.
-
-        Every seed of a network's stages is derived from it, so that replicates share nothing.
-        """
-        replicate = self.trained.replicate
-        return derive_seed(seed, "replicate", replicate) if replicate else seed
 
     def reads(self) -> list[Spec]:
         """The parents, and the data set, whose images are looked at."""
