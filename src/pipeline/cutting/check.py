@@ -25,8 +25,7 @@ from pipeline.cutting.coupling import Group, find_groups
 from pipeline.cutting.layers import outputs
 from pipeline.cutting.masking import without
 from pipeline.cutting.surgery import cut_channels
-from pipeline.cutting.tracing import first_line
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, first_line
 from pipeline.models.shared.padding import ChannelPad
 
 Kept = Mapping[str, Sequence[int]]

@@ -33,7 +33,7 @@ from pipeline.cutting.labels import (
     tensors_in,
 )
 from pipeline.cutting.layers import IN, OUT, is_followed, is_layer, outputs, takes_in_last
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, first_line
 from pipeline.models.shared.padding import ChannelPad, name_of_call
 
 
@@ -77,6 +77,10 @@ class Trace:
 
 class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The labels of all tensors of a pass, and which of them were seen to go together."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, which takes longer than the pass
 
     def __init__(self, model: nn.Module, names: dict[nn.Module, str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -293,8 +297,3 @@ class _Labels(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _set(self, tensor: Tensor, own: Tensor | None) -> None:
         self.known[id(tensor)] = tensor, own  # the tensor is kept, so that its id stays its own
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -9,8 +9,7 @@ from torch_pruning.pruner import importance as library
 
 from pipeline.cutting.coupling import Group
 from pipeline.cutting.gradients import Images, gradients
-from pipeline.cutting.tracing import first_line
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, first_line
 
 LABEL = "Torch-Pruning"
 

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.cutting.check import with_other_parameters
 from pipeline.cutting.coupling import Group
-from pipeline.cutting.tracing import first_line
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, first_line
 from pipeline.pruning.resrep.compactors import Compactors, Rows, cut_folded, fold, insert
 
 LIMIT = 1e-9
