@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline.cache.specs import STAGES
 from pipeline.report.about import Origins
 
 # What the page says of whom: keys of a provenance record.
@@ -23,7 +24,8 @@ def summed(records: Sequence[tuple[str, Mapping[str, Any]]], parents: Mapping[st
         records: of each artifact its stage and its provenance, which is empty if not recorded.
         parents: see `Origins`.
     """
-    stages = dict.fromkeys(stage for stage, _ in records)
+    made = {stage for stage, _ in records}
+    stages = [*(stage for stage in STAGES if stage in made), *sorted(made - STAGES.keys())]
     known = [record for _, record in records if record]
     counts = {label: _counted(known, key) for key, label in SUBJECTS.items()}
     libraries = sorted({name for each in known for name in _mapping(each, "versions")})
