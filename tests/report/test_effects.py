@@ -43,6 +43,19 @@ def test_of_several_trainings_on_fixed_images_it_is_the_t_test() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
+def test_trainings_and_images_add_up_as_howe_adds_them() -> None:
+    values = np.array([0.05, 0.02, 0.04])
+    resampled = values[:, None] + drawn(0.0, 0.01)
+    found = effect(values, resampled)
+    trainings, images = values.var(ddof=1) / 3, 0.01**2
+    reach = np.sqrt(stats.t.ppf(0.975, 2) ** 2 * trainings + stats.norm.ppf(0.975) ** 2 * images)
+    assert (found.low, found.high) == pytest.approx((values.mean() - reach, values.mean() + reach))
+    # The p-value is the level of the interval that ends at 0.
+    half = found.p / 2
+    ends = np.sqrt(stats.t.ppf(half, 2) ** 2 * trainings + stats.norm.ppf(half) ** 2 * images)
+    assert ends == pytest.approx(values.mean())
+
+
 def test_without_resamples_nothing_is_tested() -> None:
     found = effect([0.03], np.empty((1, 0)))
     assert found.value == 0.03

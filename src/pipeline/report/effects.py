@@ -9,15 +9,18 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.metrics.debiased import Z
+from pipeline.metrics.replicates import Replicated
 
 # The largest p-value, after Holm's correction, that says that there is a difference.
 LEVEL = 0.05
+# No p-value is told more exactly.
+SMALLEST = 1e-12
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,9 @@ class Effect:
 def effect(own: ArrayLike, drawn: ArrayLike, *, shifted: bool = False) -> Effect:
     """The effect that R trainings show, from B resamples of the test images, the same for all.
 
-    The interval and the p-value both follow from the standard error, so the interval holds 0
-    exactly where p > .05. Of one training the standard error is that of the resamples. Of several
-    it is that of their mean, which the trainings and the images both make vary: with S² the
-    variance of the values, V that of the mean over the trainings of the resamples, and W the mean
-    variance between the trainings within a resample, each about its own mean, se² = a + g with
-    a = S²/R and g = max(0, V − W/R), and Student's t has se⁴ (R − 1) / a² degrees of freedom.
+    The p-value is the level at which the interval would begin to hold 0, so the two agree. Of one
+    training the standard error is that of the resamples. Of several the interval is that of
+    `Replicated.bounds` for a difference, whose two parts are the trainings and the images.
 
     Args:
         own: the difference of each training, [R].
@@ -68,16 +68,16 @@ def effect(own: ArrayLike, drawn: ArrayLike, *, shifted: bool = False) -> Effect
     value, trainings = float(values.mean()), len(values)
     if resampled.shape[1] < 2 or np.isnan(resampled).any():
         return Effect(value, math.nan, math.nan, math.nan, trainings)
-    error, freedom = _standard_error(values, resampled)
-    if error == 0:
+    own_part, images = _variances(values, resampled)
+    if own_part + images == 0:
         # Nothing varies, so there is nothing that an interval or a test could go by.
         return Effect(value, math.nan, math.nan, 1.0 if value == 0 else math.nan, trainings)
     shift = float(resampled.mean()) - value if shifted else 0.0
-    reach = _quantile(freedom) * error
+    reach = _reach(LEVEL, own_part, images, trainings)
     towards = min(shift, 0.0) if value > 0 else -max(shift, 0.0)
-    size = max(0.0, abs(value) + towards) / error
+    p = _level(max(0.0, abs(value) + towards), own_part, images, trainings)
     low, high = value - reach + min(shift, 0.0), value + reach + max(shift, 0.0)
-    return Effect(value, low, high, _two_sided(size, freedom), trainings)
+    return Effect(value, low, high, p, trainings)
 
 
 def adjusted(effects: Sequence[Effect]) -> list[Effect]:
@@ -102,32 +102,31 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(each) for each in found]
 
 
-def _standard_error(own: NDArray[Any], drawn: NDArray[Any]) -> tuple[float, float]:
-    """The standard error of the mean over the trainings, and its degrees of freedom."""
-    trainings = len(own)
-    if trainings == 1:
-        return float(drawn[0].std()), math.inf
-    between = float(own.var(ddof=1)) / trainings
-    centred = drawn - drawn.mean(axis=1, keepdims=True)
-    within = float(centred.var(axis=0, ddof=1).mean())
-    images = max(0.0, float(drawn.mean(axis=0).var()) - within / trainings)
-    freedom = math.inf if between == 0 else (between + images) ** 2 * (trainings - 1) / between**2
-    return math.sqrt(between + images), freedom
+def _variances(own: NDArray[Any], drawn: NDArray[Any]) -> tuple[float, float]:
+    """The variance of the mean over the trainings, by these and by the images."""
+    if len(own) == 1:
+        return 0.0, float(drawn[0].var())
+    found = Replicated.of(own, drawn)
+    return float(found.own), float(found.images)
 
 
-def _quantile(freedom: float) -> float:
-    """The 97.5 % quantile of Student's t."""
-    if math.isinf(freedom):
-        return Z
+def _reach(level: float, own: float, images: float, trainings: int) -> float:
+    """How far the interval of 1 − `level` reaches to either side."""
+    normal = NormalDist().inv_cdf(level / 2)
+    if own == 0:
+        return -normal * math.sqrt(images)
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 0.975))
+    return math.sqrt(float(stdtrit(trainings - 1, level / 2)) ** 2 * own + normal**2 * images)
 
 
-def _two_sided(size: float, freedom: float) -> float:
-    """The probability of more than `size` in either direction."""
-    if math.isinf(freedom):
-        return math.erfc(size / math.sqrt(2))
-    from scipy.special import stdtr
-
-    return 2 * float(stdtr(freedom, -size))
+def _level(size: float, own: float, images: float, trainings: int) -> float:
+    """The level whose interval reaches just as far as `size`."""
+    if own == 0:
+        return math.erfc(size / math.sqrt(2 * images))
+    low, high = math.log(SMALLEST), 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        is_shorter = _reach(math.exp(middle), own, images, trainings) < size
+        low, high = (low, middle) if is_shorter else (middle, high)
+    return math.exp(high)
