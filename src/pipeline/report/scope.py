@@ -10,7 +10,7 @@ from pipeline.report.names import UNPRUNED, display
 from pipeline.report.phrases import counted, listed
 from pipeline.report.view import PARTS, View
 
-# Of fewer errors the interval of a ranking can be too narrow; `page.READING` says so.
+# Of fewer errors the interval of a ranking is approximate (`metrics.few_errors`).
 FEW_ERRORS = 50
 
 
@@ -79,7 +79,7 @@ def limits(view: View, families: Sequence[Family]) -> Iterator[str]:
         yield (
             f"Much about how errors are ranked where there are few: {few} of "
             f"{counted(len(rows), 'combination')} make fewer than {FEW_ERRORS} errors, the fewest "
-            f"{int(errors.min())}. Their intervals of a ranking can be too narrow."
+            f"{int(errors.min())}. Their intervals of a ranking are wide, and approximate."
         )
     yield (
         "That something has no effect. What is called undecided may be a difference that this many "
