@@ -30,8 +30,8 @@ class Maps(Ranks):
     def run_node(self, n: torch.fx.Node) -> object:
         """Compute a node and keep it if it is a feature map."""
         value = torch.fx.Interpreter.run_node(self, n)
-        if n in self.nodes:
-            self.sums[n] = value.clone()
+        for place in self.shown.get(n, []):
+            self.sums[place] = value.clone()
         return value
 
 
@@ -49,8 +49,7 @@ def main() -> None:
     model = (
         build("resnet18", 100, width=arguments.width, image_size=arguments.size).eval().to(device)
     )
-    maps_of = find_feature_maps(model)
-    found = Maps(model, maps_of.graph, set(maps_of.nodes.values()))
+    found = Maps(model, find_feature_maps(model))
     with torch.no_grad():
         found.run(torch.randn(arguments.images, 3, arguments.size, arguments.size, device=device))
     by_size: dict[str, list[Tensor]] = {}

@@ -28,7 +28,7 @@ from pipeline.cache.graph import descendants
 from pipeline.datasets import Dataset, ImageSet
 from pipeline.engine.extension import Extension
 from pipeline.engine.optimiser import SGD, ParameterGroup
-from pipeline.engine.resume import Resume
+from pipeline.engine.resume import Progress, Resume
 from pipeline.errors import PipelineError
 from pipeline.models import build
 from pipeline.models.shared.weights import given_weights
@@ -171,7 +171,7 @@ def readers(folder: Path) -> list[Reader]:
     state = {"weight": torch.ones(2, 3), "count": torch.tensor(3)}
     predictions = np.zeros((1, 4, 3), np.float32), np.arange(4), np.arange(4)
     resume = _resume(folder)
-    resume.save(1, 2, torch.zeros(3, dtype=torch.float64))
+    resume.save(Progress(torch.zeros(3, dtype=torch.float64), epoch=1, step=2))
     manifest = manifests.Manifest(
         SPEC.fingerprint, SPEC.to_json(), {"model.safetensors": "0" * 64}, {"a/b": "1" * 64}
     )

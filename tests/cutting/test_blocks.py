@@ -5,6 +5,7 @@ from torch import nn
 
 from pipeline.cutting.blocks import in_turn
 from pipeline.cutting.coupling import Group
+from pipeline.cutting.options import CutOptions
 from pipeline.cutting.selection import select
 
 
@@ -20,4 +21,4 @@ def test_each_part_loses_its_lowest_scores(sparsity: float, kept: list[int], sco
     model = nn.Sequential(nn.Conv2d(3, 8, 1))
     group = Group(("0",), 8, {}, (), blocks=2)
     scores = {"0": torch.tensor([0.0, 9, 8, 7, 1, 2, 3, 4])}
-    assert list(select(model, [group], scores, sparsity, scope)["0"]) == kept
+    assert list(select(model, [group], scores, sparsity, CutOptions(scope=scope))["0"]) == kept

@@ -114,7 +114,7 @@ def test_files_that_are_no_weights_are_refused(tmp_path: Path) -> None:
     torch.save(build("resnet18", 4, width=1 / 16), path)  # a whole module
     with pytest.raises(PipelineError, match=refused):
         given(path)
-    torch.save({"state_dict": weights()}, path)
+    torch.save({"optimizer": {"state": weights()}}, path)
     with pytest.raises(PipelineError, match="does not hold a state dict: names with tensors"):
         given(path)
     damaged = tmp_path / "weights.safetensors"

@@ -36,7 +36,10 @@ def test_methods_report_their_own_definition_first(name: str) -> None:
     z = np.random.default_rng(0).normal(size=(1 if models == "member" else 4, 10, 3))
     assert UNCERTAINTIES.constant(name, "MODELS") == models
     options = UNCERTAINTIES.options(name)
-    assert options == {"score": Option(definitions[0], tuple(definitions)), "clip": Option(0.0)}
+    assert options == {
+        "score": Option(definitions[0], tuple(definitions)),
+        "clip": Option(0.0, note="below 0.5"),
+    }
 
     method = UNCERTAINTIES.load(name)
     assert list(method.estimates(z)) == definitions

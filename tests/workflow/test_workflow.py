@@ -69,7 +69,7 @@ def test_pruned_networks_are_smaller(finished: Project) -> None:
     ("changes", "message"),
     [
         ({"prunners": ["l1"]}, "study: the study: unknown key 'prunners'; allowed: study, "),
-        ({"pruners": ["l2"]}, "study: pruners[0]: unknown pruner 'l2'; known: batchnorm, hrank, "),
+        ({"pruners": ["l2"]}, "study: pruners[0]: unknown pruner 'l2'; known: batchnorm, fpgm, "),
         ({"sparsities": [1.0]}, "study: sparsities[0]: 1.0 is not at least 0 and below 1"),
     ],
 )
