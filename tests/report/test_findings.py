@@ -55,6 +55,25 @@ def test_differences_are_those_of_the_numbers() -> None:
     assert [each.tested for each in found.families] == [4, 2]
 
 
+def test_several_trainings_are_judged_together() -> None:
+    one = made_up.study(made_up.STUDY, 0.01)
+    pruned = one["sparsity"] > 0
+    frames = [
+        one.assign(replicate=replicate, value=one["value"] + lost * pruned)
+        for replicate, lost in enumerate((-0.02, 0.0, 0.01))
+    ]
+    found = found_in(pd.concat(frames, ignore_index=True))
+    (family,) = [each for each in found.families if each.name == comparisons.PRUNING]
+    effects = [each.effect for each in family.of("accuracy")]
+    assert [each.trainings for each in effects] == [3, 3]
+    # What one training shows, and the mean of what they lose beside it.
+    lost = (-0.02 + 0.0 + 0.01) / 3
+    assert [each.value for each in effects] == pytest.approx([-0.055 + lost, -0.195 + lost])
+    # Trainings that lie .015 apart are known within 4.3 · .015 / √3.
+    assert effects[0].high - effects[0].low > 2 * 0.037
+    assert "3 trainings each" in findings.markdown(found, {})
+
+
 def test_the_sentences_say_so() -> None:
     first, ause, *_ = texts(found_in(made_up.study(made_up.STUDY, 0.01)))
     assert (

@@ -77,7 +77,8 @@ class Measured:
     def of(cls, view: View, metric: str) -> "Measured":
         """A metric of a study, of the default definitions of uncertainty."""
         keys = [key for key in KEYS if key not in REPEATS]
-        rows = _first(view.rows[view.rows["default"]])
+        frame = view.select(view.frame)  # each training has rows of its own
+        rows = _first(frame[frame["default"]])
         key = _compared(rows, metric, view.resamples)
         rows = rows[rows["metric"] == key]
         again = TRAININGS if TRAININGS in REPEATS else "member"
