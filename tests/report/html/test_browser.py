@@ -182,7 +182,7 @@ def test_the_figure_lists_all_that_overlap(wide: Opened) -> None:
     wide.page.keyboard.press("ArrowRight")
     assert "Unpruned" not in wide.page.locator("#ex-list").inner_text()
     marks.first.hover(force=True)
-    assert listed.count() == 2
+    pytest.importorskip("playwright.sync_api").expect(listed).to_have_count(2)
 
 
 def test_definitions_and_pruners_can_be_chosen(wide: Opened) -> None:

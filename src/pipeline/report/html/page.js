@@ -270,8 +270,11 @@
       const near = (x, y) => marks.filter((each) => Math.hypot(each.x - x, each.y - y) <= REACH).map((each) => each.one);
       const at = (event) => {
         const box = svg.getBoundingClientRect();
-        const found = near((event.clientX - box.left) * width / box.width, (event.clientY - box.top) * height / box.height);
-        if (found.length) list(found);
+        const x = (event.clientX - box.left) * width / box.width, y = (event.clientY - box.top) * height / box.height;
+        // What the nearest mark overlaps, as when it has the focus.
+        const away = (each) => Math.hypot(each.x - x, each.y - y);
+        const nearest = marks.reduce((best, each) => away(each) < away(best) ? each : best, marks[0]);
+        if (nearest && away(nearest) <= REACH) list(near(nearest.x, nearest.y));
       };
       svg.addEventListener("pointermove", at);
       svg.addEventListener("pointerdown", at);
