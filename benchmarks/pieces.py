@@ -1,4 +1,4 @@
-"""Measurements in pieces: each leaves a record, a time limit ends them, and the next call goes on.
+"""Measurements in pieces that fit a time limit. Each leaves a record; the next call does the rest.
 
 `full_size.py` says which pieces there are.
 """

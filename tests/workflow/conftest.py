@@ -12,7 +12,7 @@ from support import Project
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose tiny study has been run, to be looked at or copied.
 
-    The first worker that asks for one runs it, and each gets a copy.
+    The study runs once, for the first test that needs it. Every test worker gets a copy.
     """
     folder = tmp_path_factory.mktemp("finished")
     if "PYTEST_XDIST_WORKER" not in os.environ:

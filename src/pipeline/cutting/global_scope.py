@@ -26,7 +26,7 @@ def divided_by_means(scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def largest(scores: Sequence[npt.NDArray[np.float64]], keeps: float = SHARE_THAT_STAYS) -> int:
-    """How many channels of all groups can go, since each keeps a share of its own."""
+    """How many channels can go in all groups together. Each group keeps a share of its channels."""
     return sum(len(each) - _stays(each, keeps) for each in scores)
 
 
