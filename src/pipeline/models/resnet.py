@@ -5,13 +5,13 @@ ones get torchvision's ImageNet form. Both use torchvision's names, so its Image
 they are. The stride of a bottleneck is that of its 3×3 convolution.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
 
 from pipeline.models.resnet18 import BasicBlock
 from pipeline.models.shared.dropout import Dropout
+from pipeline.models.shared.stages import Block, add_stages
 
 LABEL = "ResNet"
 
@@ -45,9 +45,6 @@ class Bottleneck(nn.Module):
         return self.dropout(out)  # type: ignore[no-any-return]
 
 
-Block = Callable[[int, int, int, float], nn.Module]
-
-
 class ResNet(nn.Module):
     """Stem, four stages, average pool, linear head."""
 
@@ -70,18 +67,10 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if imagenet else nn.Identity()
-        self.stages: list[str] = []
-        inputs = stem
-        for number, (outputs, depth) in enumerate(zip(widths, blocks, strict=True), 1):
-            stage = nn.Sequential()
-            for position in range(depth):
-                stride = 2 if number > 1 and position == 0 else 1
-                stage.append(block(inputs, outputs, stride, dropout))
-                inputs = outputs
-            self.add_module(f"layer{number}", stage)
-            self.stages.append(f"layer{number}")
+        stages = list(zip(widths, blocks, strict=True))
+        self.stages = add_stages(self, block, stem, stages, dropout)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inputs, num_classes)
+        self.fc = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B, 3, H, W] to logits [B, num_classes]."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.models.shared.dropout import Dropout
 from pipeline.models.shared.padding import ChannelPad
+from pipeline.models.shared.stages import add_stages
 
 LABEL = "ResNet (CIFAR)"
 
@@ -50,17 +51,10 @@ class ResNetCifar(nn.Module):
         self.conv1 = nn.Conv2d(3, inputs, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(inputs)
         self.relu = nn.ReLU(inplace=True)
-        self.stages: list[str] = []
-        for number, outputs in enumerate(widths, 1):
-            stage = nn.Sequential()
-            for position in range(blocks):
-                stride = 2 if number > 1 and position == 0 else 1
-                stage.append(Block(inputs, outputs, stride, dropout))
-                inputs = outputs
-            self.add_module(f"layer{number}", stage)
-            self.stages.append(f"layer{number}")
+        stages = [(width, blocks) for width in widths]
+        self.stages = add_stages(self, Block, inputs, stages, dropout)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(inputs, num_classes)
+        self.fc = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images [B, 3, H, W] to logits [B, num_classes]."""
