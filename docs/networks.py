@@ -9,6 +9,7 @@ does; that a cut leaves the function is checked, too. It takes some minutes.
 import logging
 import sys
 import warnings
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,11 @@ from pipeline.pruning.rehearsal import faults
 
 PAGE = Path(__file__).parent / "networks.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
-PRUNERS = ("random", "l1", "batchnorm")
+PRUNERS: dict[str, dict[str, object]] = {
+    "random": {}, "l1": {}, "batchnorm": {}, "hrank": {}, "resrep": {"schedule": "reach"},
+    "taylor": {}, "fpgm": {}, "gfbs": {}, "lamp": {"scope": "global"}, "scratch": {},
+    "torch_pruning": {"importance": "GroupMagnitudeImportance"},
+}  # fmt: skip
 
 # The smallest network of each family of torchvision, and the images that it is tried with.
 FAMILIES = {
@@ -44,12 +49,12 @@ FAMILIES = {
 }
 
 
-def verdicts(model: str, size: int, pruners: tuple[str, ...] = PRUNERS) -> dict[str, str]:
+def verdicts(model: str, size: int, pruners: Iterable[str] = PRUNERS) -> dict[str, str]:
     """For each pruner why it cannot prune a network of torchvision; empty if it can."""
     found = faults(
         "torchvision",
         {"model": model},
-        [(name, {}) for name in pruners],
+        [(name, PRUNERS[name]) for name in pruners],
         classes=10,
         image_size=size,
     )

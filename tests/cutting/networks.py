@@ -65,6 +65,11 @@ class Roll(Network):
         return x.roll(1, 1)
 
 
+class RollByHalf(Network):
+    def between(self, x: Tensor) -> Tensor:
+        return x.roll(4, 1)
+
+
 class SoftmaxOverChannels(Network):
     def between(self, x: Tensor) -> Tensor:
         return x.softmax(1)

@@ -51,6 +51,15 @@ def test_what_cannot_be_cut_is_one_line_for_all_pruners(own: str) -> None:
     assert found.startswith("random, l1, resrep: b: the channels of a cannot be followed there")
 
 
+@pytest.mark.parametrize("kind", ["Shuffle", "ModuleShuffle", "Roll", "RollByHalf"])
+def test_channels_that_change_places_are_found_before_training(own: str, kind: str) -> None:
+    """Also where some cuts come out right: of every second channel, say, or of the first half."""
+    (found,) = faults(own, {"kind": kind}, [("l1", {})], image_size=8)
+    assert found == (
+        "l1: b: takes in the channels of a in another order, which differs from cut to cut"
+    )
+
+
 def test_each_pruner_has_its_own_reason(own: str) -> None:
     pruners = [
         ("l1", {}),

@@ -12,8 +12,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor, nn
 
+from pipeline.cutting.blocks import stays_in_order
 from pipeline.cutting.layers import OUT, blocks, is_pruned
 from pipeline.cutting.refusals import refuse_attention, refuse_shared_and_derived
 from pipeline.cutting.tracing import Trace
@@ -127,13 +129,33 @@ def _group(members: Sequence[str], numbers: Sequence[int], trace: Trace) -> Grou
         if positions := _positions(places, channel_of):
             dependants.append(Dependant(name, dim, source(name, dim), positions))
     dependants.sort(key=lambda each: (time(each.layer), each.dim))
+    equal = _blocks(members[0], dependants, channel_of, trace)
+    _refuse_other_orders(members[0], dependants, channel_of, trace, equal)
     return Group(
         tuple(members),
         len(numbers),
         {name: trace.norms[name] for name in members if name in trace.norms},
         tuple(dependants),
-        _blocks(members[0], dependants, channel_of, trace),
+        equal,
     )
+
+
+def _refuse_other_orders(
+    root: str,
+    dependants: Sequence[Dependant],
+    channel_of: Mapping[int, int],
+    trace: Trace,
+    equal: int,
+) -> None:
+    for each in dependants:
+        places = trace.places[each.layer, each.dim].tolist()
+        taken = np.array([channel_of[number] for number in places if number in channel_of])
+        whole = all(each.positions)
+        if whole and not stays_in_order(taken, len(channel_of), equal):
+            raise PipelineError(
+                f"{each.layer}: takes in the channels of {root} in another order, which differs "
+                "from cut to cut"
+            )
 
 
 def _positions(places: Tensor, channel_of: Mapping[int, int]) -> tuple[tuple[int, ...], ...]:

@@ -97,8 +97,8 @@ class Opened:
     def click(self, locator: Any) -> None:
         """Click where the page stands still.
 
-        Figures get their height when they come into view. If that moves the button between press and
-        release, as on a busy machine, the browser sees no click.
+        Figures get their height when they come into view. If that moves the button between press
+        and release, as on a busy machine, the browser sees no click.
         """
         locator.scroll_into_view_if_needed()
         while True:
