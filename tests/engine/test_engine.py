@@ -53,6 +53,19 @@ def test_an_engine_is_what_its_text_says(engine: Engine) -> None:
     assert Engine.parse(str(engine)) == engine
 
 
+@pytest.mark.parametrize(("inputs", "stride", "last"), [(3, 2, False), (3, 1, True), (8, 2, True)])
+def test_layers_that_break_channels_last_come_with_channels_first(
+    inputs: int, stride: int, last: bool
+) -> None:
+    """The gradient of such weights, channels last, ends the process (torch 2.15)."""
+    model = nn.Sequential(nn.Conv2d(inputs, 8, 1, stride=stride), nn.Conv2d(8, 8, 3))
+    layout = Engine().place(model, CPU)
+    assert layout == (torch.channels_last if last else torch.contiguous_format)
+    for _ in range(20):
+        model(torch.randn(16, inputs, 16, 16).to(memory_format=layout)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
 def test_the_text_names_what_differs() -> None:
     assert str(Engine()) == ""
     assert str(Engine(compile=True, fused=False)) == "fused=false,compile=true"

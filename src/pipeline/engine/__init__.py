@@ -72,15 +72,30 @@ class Engine:
         """
         import torch
 
-        widths = [m.out_channels for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+        convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+        widths = [each.out_channels for each in convolutions]
         fits = all(width % 8 == 0 for width in widths) or min(widths) >= 16
-        last = self.channels_last and (device.type == "cuda" or fits)
+        on_cpu = fits and not any(map(_breaks_channels_last, convolutions))
+        last = self.channels_last and (device.type == "cuda" or on_cpu)
         memory_format = torch.channels_last if last else torch.contiguous_format
         model.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
         return memory_format
 
 
 DEFAULT = Engine()
+
+
+def _breaks_channels_last(layer: "nn.Conv2d") -> bool:
+    """Whether oneDNN computes the gradient of a layer's weights wrongly, channels last.
+
+    For a pointwise convolution with stride 2 and fewer than 8 inputs it writes beyond its memory,
+    which ends the process, if not at once then later (torch 2.15).
+    """
+    return (
+        layer.kernel_size == (1, 1)
+        and max(layer.stride) > 1
+        and layer.in_channels // layer.groups < 8
+    )
 
 
 @dataclass(frozen=True)
