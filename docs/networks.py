@@ -3,7 +3,7 @@
 usage: python docs/networks.py [FAMILY…]
 
 Each network is built with random weights, cut by half by each pruner and run, as the stage `check`
-does; that a cut leaves the function is checked, too. It takes some minutes.
+does; that a cut leaves the function is checked, too. It takes a quarter of an hour.
 """
 
 import logging
