@@ -66,6 +66,15 @@ def test_layers_that_break_channels_last_come_with_channels_first(
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
+@pytest.mark.parametrize(
+    ("widths", "last"), [((8, 16), True), ((13, 26), True), ((6, 13), True), ((5, 10), False)]
+)
+def test_layers_with_few_channels_keep_channels_first(widths: tuple[int, int], last: bool) -> None:
+    model = nn.Sequential(nn.Conv2d(3, widths[0], 3), nn.Conv2d(*widths, 3))
+    layout = Engine().place(model, CPU)
+    assert layout == (torch.channels_last if last else torch.contiguous_format)
+
+
 def test_the_text_names_what_differs() -> None:
     assert str(Engine()) == ""
     assert str(Engine(compile=True, fused=False)) == "fused=false,compile=true"

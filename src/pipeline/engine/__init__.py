@@ -67,15 +67,15 @@ class Engine:
     def place(self, model: "nn.Module", device: "torch.device") -> "torch.memory_format":
         """Move a network to where and how it is run; returns how its images lie in memory.
 
-        On a CPU, narrow layers whose channels do not fill oneDNN's blocks, as pruning leaves them,
-        are slower channels last.
+        On a CPU, layers of fewer than 6 channels, as pruning leaves them, are slower channels last
+        (benchmarks/layouts.py), unless they fill oneDNN's blocks of 8.
         """
         import torch
 
         convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
         widths = [each.out_channels for each in convolutions]
-        fits = all(width % 8 == 0 for width in widths) or min(widths) >= 16
-        on_cpu = fits and not any(map(_breaks_channels_last, convolutions))
+        fits = all(width % 8 == 0 for width in widths) or min(widths) >= 6
+        on_cpu = fits and not any(map(breaks_channels_last, convolutions))
         last = self.channels_last and (device.type == "cuda" or on_cpu)
         memory_format = torch.channels_last if last else torch.contiguous_format
         model.to(device=device, memory_format=memory_format)  # type: ignore[call-overload]
@@ -85,14 +85,17 @@ class Engine:
 DEFAULT = Engine()
 
 
-def _breaks_channels_last(layer: "nn.Conv2d") -> bool:
+def breaks_channels_last(layer: "nn.Module") -> bool:
     """Whether oneDNN computes the gradient of a layer's weights wrongly, channels last.
 
     For a pointwise convolution with stride 2 and fewer than 8 inputs it writes beyond its memory,
     which ends the process, if not at once then later (torch 2.15).
     """
+    import torch
+
     return (
-        layer.kernel_size == (1, 1)
+        isinstance(layer, torch.nn.Conv2d)
+        and layer.kernel_size == (1, 1)
         and max(layer.stride) > 1
         and layer.in_channels // layer.groups < 8
     )
