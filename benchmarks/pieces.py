@@ -1,4 +1,4 @@
-"""Measurements in pieces that fit a time limit. Each leaves a record; the next call does the rest.
+"""Measurements in pieces. Each piece leaves a record. The next call does what is missing.
 
 `full_size.py` says which pieces there are.
 """

@@ -9,7 +9,6 @@ does; that a cut leaves the function is checked, too. It takes a quarter of an h
 import logging
 import sys
 import warnings
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -49,21 +48,21 @@ FAMILIES = {
 }
 
 
-def verdicts(model: str, size: int, pruners: Iterable[str] = PRUNERS) -> dict[str, str]:
+def verdicts(model: str, size: int) -> dict[str, str]:
     """For each pruner why it cannot prune a network of torchvision; empty if it can."""
     found = faults(
         "torchvision",
         {"model": model},
-        [(name, PRUNERS[name]) for name in pruners],
+        list(PRUNERS.items()),
         classes=10,
         image_size=size,
     )
-    verdict = dict.fromkeys(pruners, "")
+    verdict = dict.fromkeys(PRUNERS, "")
     for line in found:
         names, _, reason = line.partition(": ")
         for name in names.split(", "):
-            if name not in pruners:
-                return dict.fromkeys(pruners, line)
+            if name not in PRUNERS:
+                return dict.fromkeys(PRUNERS, line)
             verdict[name] = reason
     return verdict
 

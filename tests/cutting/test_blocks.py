@@ -32,7 +32,7 @@ ORDERS = {
     "half of it again": lambda x: torch.cat([x, x[: len(x) // 2]]),
     "twice in one place": lambda x: torch.cat([x[:1], x]),
 }
-# By these, an order depends on the cut; by others, where equally many stay in each half.
+# The first are right if equally many channels stay in each half. The second are never right.
 ONLY_WITH_HALVES = {"halves swapped", "rolled by half", "half of it again"}
 NEVER = {"rolled", "halves in turn", "four in turn", "twice in one place"}
 
