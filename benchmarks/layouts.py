@@ -24,7 +24,6 @@ from pipeline.models.shared.counting import count_ops_and_params
 from pipeline.pruning import prune
 
 LAYOUTS = {"last": torch.channels_last, "first": torch.contiguous_format}
-SIDE = 1024  # of the matrices
 
 
 def step(
@@ -65,15 +64,16 @@ def measured(
     operations, _ = count_ops_and_params(model, example)
     images = torch.randn(arguments.batch_size, 3, size, size)
     labels = torch.arange(arguments.batch_size) % 100
-    matrices = torch.randn(2, SIDE, SIDE)
+    product, of_product = measuring.product(torch.device("cpu"))
     steps = {
         name: step(model, layout, images, labels)
         for name, layout in LAYOUTS.items()
         if name == "first" or not any(map(breaks_channels_last, model.modules()))
     }
-    ways = steps | {"matrices": lambda: torch.mm(matrices[0], matrices[1])}
-    seconds = measuring.interleaved(ways, arguments.repeats, torch.device("cpu"))
-    rate = 2 * SIDE**3 / seconds["matrices"]
+    seconds = measuring.interleaved(
+        steps | {"product": product}, arguments.repeats, torch.device("cpu")
+    )
+    rate = of_product / seconds["product"]
     work = 6 * float(operations) * arguments.batch_size
     placed = Engine().place(copy.deepcopy(model), torch.device("cpu"))
     chosen = "last" if placed is torch.channels_last else "first"

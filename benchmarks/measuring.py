@@ -49,6 +49,15 @@ def interleaved(
     return {name: statistics.median(each) for name, each in times.items()}
 
 
+def product(where: torch.device, side: int = 1024) -> tuple[Callable[[], object], int]:
+    """A product of two float32 matrices of so many rows and columns, and its operations.
+
+    What the device does of these in a second is the rate that a step of training is held against.
+    """
+    left, right = torch.randn(2, side, side, device=where)
+    return lambda: torch.mm(left, right), 2 * side**3
+
+
 def report(
     name: str, arguments: argparse.Namespace, where: torch.device, results: Mapping[str, Any]
 ) -> None:

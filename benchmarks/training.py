@@ -4,7 +4,9 @@
     python benchmarks/training.py --data DIR --sparsity 0.8        # CIFAR-100 lies in DIR
 
 Each way trains its own copy of one network, an epoch in turn, in one process; the first epochs, in
-which libraries and the compiler set themselves up, are told apart.
+which libraries and the compiler set themselves up, are told apart. Beside each round float32
+matrices are multiplied: `of_matrix_rate` is the share of their operations a second that a way
+reaches, where an image costs three forward passes.
 
     textbook     two loader workers, PIL transforms, float32, `.item()` at every step
     resident     the textbook's step on float32 batches that are on the device already
@@ -29,10 +31,11 @@ from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset, ImageSet, cifar100, digits
 from pipeline.engine import Engine, Run
 from pipeline.engine.training import Training
-from pipeline.models import build
+from pipeline.models import build, size
 from pipeline.pruning import prune
 
 WAYS = ("textbook", "resident", "engine")
+PRODUCTS = 5  # of matrices beside each round of epochs
 
 
 def resident(
@@ -83,13 +86,22 @@ def made_up(images: int) -> Dataset:
     return Dataset(part(images), part(100), names, (0.5,) * 3, (0.25,) * 3, pad=4, flip=True)
 
 
-def timed(ways: dict[str, Iterator[Any]], epochs: int, device: torch.device) -> dict[str, Any]:
-    """Seconds of the first epoch and the median of the others, measured in turn."""
+def timed(
+    ways: dict[str, Iterator[Any]], epochs: int, device: torch.device
+) -> tuple[dict[str, Any], float]:
+    """Seconds of the first epoch and the median of the others, measured in turn.
+
+    Returns:
+        those of each way, and the operations a second of matrix products in between.
+    """
     times: dict[str, list[float]] = {name: [] for name in ways}
+    product, operations = measuring.product(device, 8192 if device.type == "cuda" else 1024)
+    products: list[float] = []
     for _ in range(epochs):
         for name, way in ways.items():
             times[name].append(measuring.seconds(lambda way=way: next(way), device))
-    return {
+        products += [measuring.seconds(product, device) for _ in range(PRODUCTS)]
+    found = {
         name: {
             "first_epoch": round(each[0], 4),
             "median": round(statistics.median(each[1:]), 4),
@@ -97,6 +109,7 @@ def timed(ways: dict[str, Iterator[Any]], epochs: int, device: torch.device) -> 
         }
         for name, each in times.items()
     }
+    return found, operations / statistics.median(products[PRODUCTS:])
 
 
 def main() -> None:
@@ -131,8 +144,8 @@ def main() -> None:
     )
     torch.manual_seed(0)
     model = build(arguments.architecture, len(data.classes), width=arguments.width)
+    example = torch.zeros(1, 3, data.image_size, data.image_size)
     if arguments.sparsity:
-        example = torch.zeros(1, 3, data.image_size, data.image_size)
         model, _ = prune(model, "l1", arguments.sparsity, example_input=example)
     start: dict[str, Callable[[nn.Module], Iterator[Any]]] = {
         "textbook": lambda model: textbook.epochs(model, data, recipe, device=str(device)),
@@ -143,7 +156,10 @@ def main() -> None:
     }
     ways = {way: start[way](copy.deepcopy(model)) for way in arguments.ways}
     begun = time.perf_counter()
-    found = timed(ways, arguments.epochs, device)
+    found, rate = timed(ways, arguments.epochs, device)
+    batches = len(data.train) / recipe.batch_size
+    trained = recipe.batch_size * int(batches) if recipe.drop_last else len(data.train)
+    _, macs = size(model, example)
     ratios = {
         f"{name}_over_engine": round(found[name]["median"] / found["engine"]["median"], 3)
         for name in ("textbook", "resident")
@@ -160,6 +176,11 @@ def main() -> None:
             "timed_epochs": arguments.epochs - 1,
             "seconds_an_epoch": found,
             "ratios": ratios,
+            "matrix_gflops": round(rate / 1e9, 1),
+            "of_matrix_rate": {
+                name: round(6 * macs * trained / each["median"] / rate, 3)
+                for name, each in found.items()
+            },
             "wall_seconds": round(time.perf_counter() - begun, 1),
         },
     )

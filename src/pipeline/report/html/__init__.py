@@ -28,9 +28,9 @@ from pipeline.report.table import Table
 DATA_FILES = ("page.html.jinja", "parts.html.jinja", "page.css", "page.js")
 
 HERE = Path(__file__).parent
-# A page beyond this size takes long to open: further figures are left to their files.
 # Tables that stand among the settings.
 SIZES = ("sizes", "macs")
+# A page with more bytes of figures takes long to open: further ones are left to their files.
 LARGEST_FIGURES = 5_000_000
 
 
