@@ -1,6 +1,7 @@
 """What is installed: a wheel that works where nothing else is, and the same packages by conda."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -121,3 +122,12 @@ def test_conda_gets_the_packages_that_pip_gets() -> None:
         conda[other_names.get(name, name)] = version
     assert conda.pop("pip") == ""
     assert conda == pip
+
+
+def test_all_say_the_same_version() -> None:
+    """The package, how to cite it, and what is new in it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert project["version"] == cited["version"] == newest[1]
