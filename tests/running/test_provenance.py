@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cache import files, paths
+from pipeline.cache import files, paths, specs
+from pipeline.running import provenance
 from pipeline.running.provenance import commit, differing_versions
+from pipeline.running.switches import Switches
 
 
 def git(folder: Path, *words: str) -> str:
@@ -80,3 +82,19 @@ def test_versions_that_differ_are_named(tmp_path: Path) -> None:
         "made with different versions of torch: 2.6.0 (1), 2.7.0 (2)"
     ]
     assert differing_versions([tmp_path / "train~2", tmp_path / "infer~3"]) == []
+
+
+@pytest.mark.parametrize("damaged", [None, b"{", b"[]", b'{"wall_seconds": "1"}'])
+def test_what_was_interrupted_counts(tmp_path: Path, damaged: bytes | None) -> None:
+    provenance.note_interrupted(tmp_path, 100.0)
+    provenance.note_interrupted(tmp_path, 20.0)
+    if damaged is not None:
+        (tmp_path / provenance.INTERRUPTED).write_bytes(damaged)
+    noted = provenance._read(tmp_path / provenance.INTERRUPTED)
+    provenance.write(
+        tmp_path, specs.Data("digits"), Switches(), device="cpu", threads=1, seconds=3.0
+    )
+    found = provenance.read(tmp_path)
+    assert found["wall_seconds"] == (123.0 if damaged is None else 3.0)
+    assert found["cpu_seconds"] > (noted["cpu_seconds"] if damaged is None else 0)
+    assert not (tmp_path / provenance.INTERRUPTED).exists()

@@ -1,6 +1,7 @@
 """What goes wrong with a run, and that the advice which it then gives works."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from support import Project, snapshot
 
 from pipeline.cache import paths
+from pipeline.running import provenance
 from pipeline.running.plan import Plan
 
 STUDY = {
@@ -190,6 +192,8 @@ def test_interrupted_runs_go_on_with_the_same_command(project: Project) -> None:
     running.communicate(timeout=120)
     assert running.returncode != 0
     assert re.search(r"stopped in epoch \d of 4\n$", run.log)
+    interrupted = json.loads((run.folder / provenance.INTERRUPTED).read_text())
+    assert min(interrupted[name] for name in provenance.SECONDS) > 0
 
     # Killed for good: its job lives on, and its lock stays.
     running = run.start()
@@ -211,6 +215,9 @@ def test_interrupted_runs_go_on_with_the_same_command(project: Project) -> None:
     running.communicate(timeout=300)
     assert (run.folder / paths.MANIFEST).exists()
     assert not (run.folder / paths.RESUME).exists()
+    assert not (run.folder / provenance.INTERRUPTED).exists()
+    used = provenance.read(run.folder)
+    assert all(used[name] > interrupted[name] for name in provenance.SECONDS)
     assert "Nothing to be done" in project.run(run.target, **LONG)
 
 

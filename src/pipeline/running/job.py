@@ -139,9 +139,13 @@ def _run(spec: specs.Spec, arguments: argparse.Namespace) -> None:
             job.device = stack.enter_context(gpu.one_device(switches.jobs_per_gpu))
             gpu.check(job.device)
         stack.enter_context(gpu.memory_errors(job.device, switches.jobs_per_gpu))
-        with failure.noted(job.folder):
-            module.run(spec, job)
-            loading.check()
+        try:
+            with failure.noted(job.folder):
+                module.run(spec, job)
+                loading.check()
+        except Interrupted:
+            provenance.note_interrupted(job.folder, time.monotonic() - begun)
+            raise
         provenance.write(
             job.folder,
             spec,

@@ -28,18 +28,18 @@ from pipeline.running.switches import Switches
 COMPUTING = ("torch", "torchvision", "torch-pruning")
 PACKAGES = (*COMPUTING, "numpy", "safetensors", "scikit-learn")
 
+# What processes took that were interrupted before the one that finishes their artifact.
+INTERRUPTED = ".interrupted.json"
+SECONDS = ("wall_seconds", "cpu_seconds")
+
 
 def write(
     folder: Path, spec: Spec, switches: Switches, *, device: str, threads: int, seconds: float
 ) -> None:
     """Write beside an artifact how a job of this process, which took `seconds`, made it."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = used.ru_utime + used.ru_stime + children.ru_utime + children.ru_stime
     content = {
-        "wall_seconds": round(seconds, 3),
-        "cpu_seconds": round(cpu, 3),
-        "peak_memory_mb": used.ru_maxrss // 1024,
+        **_with_interrupted(folder, seconds),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "host": socket.gethostname(),
         **_device(device, switches),
@@ -51,6 +51,25 @@ def write(
         "commit": commit(PACKAGE),
     }
     files.write_json(folder / paths.PROVENANCE, content)
+    (folder / INTERRUPTED).unlink(missing_ok=True)
+
+
+def note_interrupted(folder: Path, seconds: float) -> None:
+    """Keep what a job of this process took that is interrupted, for `write` to count it."""
+    with contextlib.suppress(OSError):  # a full disk must not hide that it was interrupted
+        files.write_json(folder / INTERRUPTED, _with_interrupted(folder, seconds))
+
+
+def _with_interrupted(folder: Path, seconds: float) -> dict[str, float]:
+    """What this process took, and with it those that were interrupted before."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    found = (seconds, sum(each.ru_utime + each.ru_stime for each in used))
+    content = _read(folder / INTERRUPTED)
+    earlier = {name: each for name, each in content.items() if isinstance(each, int | float)}
+    return {
+        name: round(took + earlier.get(name, 0.0), 3)
+        for name, took in zip(SECONDS, found, strict=True)
+    }
 
 
 def _device(device: str, switches: Switches) -> dict[str, Any]:
@@ -100,8 +119,12 @@ def _git(folder: Path, *command: str) -> str | None:
 
 def read(folder: Path) -> Mapping[str, Any]:
     """How an artifact was made; empty if that is not recorded or is damaged."""
+    return _read(folder / paths.PROVENANCE)
+
+
+def _read(file: Path) -> Mapping[str, Any]:
     with contextlib.suppress(PipelineError):
-        content = files.read_json(folder / paths.PROVENANCE)
+        content = files.read_json(file)
         return content if isinstance(content, dict) else {}
     return {}
 
