@@ -2,8 +2,8 @@
 
     python benchmarks/hrank.py --images 16 --repeats 5
 
-Runs a ResNet18 (CIFAR form) on random images in one process, the two ways in turn, and
-checks that every rank is the same.
+Runs a ResNet18 (CIFAR form) on random images in one process, the two ways in turn, and says which
+share of the ranks is the same: on a CPU all, on a GPU the two ways take other algorithms.
 """
 
 import argparse
@@ -62,8 +62,8 @@ def main() -> None:
             "batched": lambda: [matrix_ranks(each) for each in maps],
         }
 
-    for maps in found.sums.values():
-        assert torch.equal(plain_loop(maps), matrix_ranks(maps).cpu()), "ranks differ"
+    ranks = [(plain_loop(maps), matrix_ranks(maps).cpu()) for maps in found.sums.values()]
+    equal = torch.cat([(one == all_at_once).flatten() for one, all_at_once in ranks])
     results = {}
     for size, maps in [*by_size.items(), ("all", list(found.sums.values()))]:
         medians = measuring.interleaved(ways(maps), arguments.repeats, device)
@@ -72,7 +72,12 @@ def main() -> None:
             "seconds": medians,
             "ratio": medians["loop"] / medians["batched"],
         }
-    measuring.report("hrank", arguments, device, {"ranks_equal": True, "by_map_size": results})
+    measuring.report(
+        "hrank",
+        arguments,
+        device,
+        {"ranks_equal": equal.float().mean().item(), "by_map_size": results},
+    )
 
 
 if __name__ == "__main__":

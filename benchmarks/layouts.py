@@ -64,7 +64,7 @@ def measured(
     operations, _ = count_ops_and_params(model, example)
     images = torch.randn(arguments.batch_size, 3, size, size)
     labels = torch.arange(arguments.batch_size) % 100
-    product, of_product = measuring.product(torch.device("cpu"))
+    product, of_product, _ = measuring.product(torch.device("cpu"))
     steps = {
         name: step(model, layout, images, labels)
         for name, layout in LAYOUTS.items()

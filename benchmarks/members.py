@@ -34,6 +34,7 @@ from pipeline.engine.training import Training
 from pipeline.models import build
 
 WAYS = ("textbook", "engine", "processes", "stacked")
+LONGEST = 3600  # seconds; a member that is killed keeps the others waiting for so long
 
 
 def load(arguments: argparse.Namespace) -> Dataset:
@@ -84,7 +85,16 @@ def stacked(
 
 
 def _train_apart(arguments: argparse.Namespace, number: int, barrier: Barrier) -> None:
-    """One member in a process of its own; every epoch begins and ends at the barrier."""
+    """One member in a process of its own, without which nobody waits at the barrier."""
+    try:
+        _train(arguments, number, barrier)
+    except BaseException:
+        barrier.abort()
+        raise
+
+
+def _train(arguments: argparse.Namespace, number: int, barrier: Barrier) -> None:
+    """Train one member; every epoch begins and ends at the barrier."""
     device = measuring.device(arguments)
     data = load(arguments)
     network, run = member(arguments, data, number), Run(device)
@@ -123,7 +133,7 @@ def main() -> None:
     data, recipe, numbers = load(arguments), recipe_of(arguments), range(arguments.members)
 
     context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(arguments.members + 1)
+    barrier = context.Barrier(arguments.members + 1, timeout=LONGEST)
     processes = [
         context.Process(target=_train_apart, args=(arguments, number, barrier), daemon=True)
         for number in numbers

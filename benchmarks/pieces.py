@@ -7,7 +7,9 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -18,9 +20,10 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import save_file
 
-from pipeline.cache import files, manifests, paths, payloads, specs
+from pipeline.cache import files, history, manifests, paths, payloads, specs
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.running import gpu, locks, provenance
 from pipeline.running.job import Job
@@ -28,8 +31,14 @@ from pipeline.running.plan import Plan
 
 STAGE = Path(__file__).parents[1] / "workflow" / "scripts" / "stage.py"
 
-# A piece that has ended the program so often, by a crash, must not keep the others from running.
-TRIES = 3
+BENCHMARKS = Path(__file__).parent
+
+# A piece that has failed so often must not keep the others from running.
+TRIES = 2
+# Another benchmark that takes longer than so many seconds does not do what it should.
+MOST = 240
+# After such an error, nothing else that this process asks of the GPU can work.
+BROKEN = re.compile("CUDA|CUBLAS|CUDNN", re.IGNORECASE)
 
 
 class OutOfTime(Exception):
@@ -42,7 +51,7 @@ class Pieces:
     Attributes:
         folder: Where records go, one JSON file for each piece that is done.
         failed: The pieces that did not work in this call, with what went wrong. The next call tries
-            them again.
+            them once more.
     """
 
     def __init__(self, folder: Path, minutes: float) -> None:
@@ -60,45 +69,61 @@ class Pieces:
         """Where the record of a piece lies."""
         return self.folder / f"{name}.json"
 
-    def do(self, name: str, call: Callable[[], dict[str, Any]], least: float = 1.0) -> None:
+    def is_done(self, name: str, stamp: str = "") -> bool:
+        """Whether a piece has a record, and one of the same stamp."""
+        file = self.record(name)
+        return file.exists() and json.loads(file.read_text()).get("stamp", "") == stamp
+
+    def do(
+        self, name: str, call: Callable[[], dict[str, Any]], least: float = 1.0, stamp: str = ""
+    ) -> None:
         """Do a piece and write its record, unless that is there.
 
         Args:
             name: The piece's.
             call: Measures; what it gives is the record.
             least: A piece that cannot go on where it stopped is not begun with fewer seconds left.
+            stamp: Says what is measured, such as the code; a record of another is made anew.
 
         Raises:
-            OutOfTime: the limit came, or would come too soon.
+            OutOfTime: the limit came, or the GPU no longer works in this process.
         """
-        if self.record(name).exists():
+        if self.is_done(name, stamp):
             return
+        if self.left < 1:
+            raise OutOfTime("the time limit")
         if self.left < least:
-            raise OutOfTime(f"{name} needs {least:.0f} s")
+            print(f"{name} needs {least:.0f} s: left for the next call", flush=True)
+            return
         tries = self.folder / f".{name}.tries"
         number = int(tries.read_text()) if tries.exists() else 0
-        if number == TRIES:
-            self.failed[name] = f"ended this program {TRIES} times; delete {tries} to try again"
+        if number >= TRIES:
+            self.failed[name] = f"failed {TRIES} times; delete {tries} to try again"
             return
+        # Before the piece: it may end this program.
         files.write_bytes(tries, str(number + 1).encode())
         print(f"{name}, {self.left:.0f} s left", flush=True)
         begun = time.monotonic()
         try:
-            content = call()
+            content = {**call(), "stamp": stamp}
+            content["seconds_of_the_last_call"] = round(time.monotonic() - begun, 2)
+            files.write_json(self.record(name), content)
+            tries.unlink()
         except OutOfTime:
+            tries.unlink()
             raise
         except Interrupted as reason:
+            tries.unlink()
             raise OutOfTime(f"{name}: {reason}") from None
         except (Exception, SystemExit) as error:
             # Each piece is useful without the others.
             self.failed[name] = f"{type(error).__name__}: {error}"
-            if not isinstance(error, PipelineError):
+            if isinstance(error, PipelineError):
+                print(error, flush=True)
+            else:
                 traceback.print_exc()
-            return
-        finally:
-            tries.unlink(missing_ok=True)
-        seconds = {"seconds_of_the_last_call": round(time.monotonic() - begun, 2)}
-        files.write_json(self.record(name), content | seconds)
+            if isinstance(error, RuntimeError) and BROKEN.search(str(error)):
+                raise OutOfTime(f"{name} failed on the GPU") from None
 
     @contextlib.contextmanager
     def limit(self) -> Iterator[None]:
@@ -125,15 +150,37 @@ class Pieces:
                 signal.signal(number, handler)
 
 
-def script(name: str, folder: Path, *arguments: object) -> dict[str, Any]:
-    """What another benchmark of this folder records, run in this process."""
+def script(
+    name: str, folder: Path, arguments: Sequence[object], left: Callable[[], float]
+) -> dict[str, Any]:
+    """What another benchmark of this folder records, in a process that can neither hang nor harm.
+
+    Raises:
+        OutOfTime: the time limit came, which it does not survive.
+        PipelineError: it failed, or took too long.
+    """
     record = folder / f".{name}.tmp"
-    before = sys.argv
-    sys.argv = [name, *map(str, arguments), "--record", str(record)]
+    record.unlink(missing_ok=True)
+    given = [*map(str, arguments), "--record", str(record)]
+    seconds = left()
+    # A session of its own, so that what it starts ends with it.
+    process = subprocess.Popen(
+        [sys.executable, str(BENCHMARKS / f"{name}.py"), *given],
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        importlib.import_module(name).main()
+        code = process.wait(min(max(seconds, 0.1), MOST))
+    except subprocess.TimeoutExpired:
+        if seconds <= MOST:
+            raise OutOfTime("the time limit") from None
+        raise PipelineError(f"{name}.py took more than {MOST} s") from None
     finally:
-        sys.argv = before
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if code:
+        raise PipelineError(f"{name}.py ended with exit status {code}")
     content: dict[str, Any] = json.loads(record.read_text())
     record.unlink()
     return content
@@ -155,6 +202,8 @@ def artifact(plan: Plan, spec: specs.Spec, threads: int) -> dict[str, Any]:
         if spec.uses_gpu and plan.switches.device == "auto":
             job.device = stack.enter_context(gpu.one_device(plan.switches.jobs_per_gpu))
             gpu.check(job.device)
+            if job.device == "cpu" and torch.cuda.is_available():
+                raise PipelineError("torch sees a GPU of which /dev shows none")
         importlib.import_module(f"pipeline.stages.{spec.stage}").run(spec, job)
         seconds = time.monotonic() - begun
         provenance.write(
@@ -167,8 +216,12 @@ def artifact(plan: Plan, spec: specs.Spec, threads: int) -> dict[str, Any]:
 
 
 def _what_it_says(job: Job) -> dict[str, Any]:
-    """An artifact's folder, and of a score its numbers."""
+    """An artifact's folder, of a score its numbers, and of a training the seconds of an epoch."""
     found: dict[str, Any] = {"artifact": paths.folder(job.spec)}
+    with contextlib.suppress(PipelineError):
+        found["seconds_an_epoch"] = statistics.median(
+            each.seconds for each in history.read(job.folder)
+        )
     if isinstance(job.spec, specs.Score):
         scores = json.loads(job.path("scores.json").read_text())
         found["default"] = scores["default"]

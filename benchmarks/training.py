@@ -4,9 +4,9 @@
     python benchmarks/training.py --data DIR --sparsity 0.8        # CIFAR-100 lies in DIR
 
 Each way trains its own copy of one network, an epoch in turn, in one process; the first epochs, in
-which libraries and the compiler set themselves up, are told apart. Beside each round float32
-matrices are multiplied: `of_matrix_rate` is the share of their operations a second that a way
-reaches, where an image costs three forward passes.
+which libraries and the compiler set themselves up, are told apart. Beside each round matrices are
+multiplied, of float32 on a CPU and bfloat16 on a GPU: `of_matrix_rate` is the share of their
+operations a second that a way reaches, where an image costs three forward passes.
 
     textbook     two loader workers, PIL transforms, float32, `.item()` at every step
     resident     the textbook's step on float32 batches that are on the device already
@@ -87,15 +87,14 @@ def made_up(images: int) -> Dataset:
 
 
 def timed(
-    ways: dict[str, Iterator[Any]], epochs: int, device: torch.device
+    ways: dict[str, Iterator[Any]], epochs: int, device: torch.device, product: Callable[[], object]
 ) -> tuple[dict[str, Any], float]:
     """Seconds of the first epoch and the median of the others, measured in turn.
 
     Returns:
-        those of each way, and the operations a second of matrix products in between.
+        those of each way, and the median seconds of a product in between.
     """
     times: dict[str, list[float]] = {name: [] for name in ways}
-    product, operations = measuring.product(device, 8192 if device.type == "cuda" else 1024)
     products: list[float] = []
     for _ in range(epochs):
         for name, way in ways.items():
@@ -109,7 +108,7 @@ def timed(
         }
         for name, each in times.items()
     }
-    return found, operations / statistics.median(products[PRODUCTS:])
+    return found, statistics.median(products[PRODUCTS:])
 
 
 def main() -> None:
@@ -156,7 +155,9 @@ def main() -> None:
     }
     ways = {way: start[way](copy.deepcopy(model)) for way in arguments.ways}
     begun = time.perf_counter()
-    found, rate = timed(ways, arguments.epochs, device)
+    product, operations, kind = measuring.product(device)
+    found, seconds = timed(ways, arguments.epochs, device, product)
+    rate = operations / seconds
     batches = len(data.train) / recipe.batch_size
     trained = recipe.batch_size * int(batches) if recipe.drop_last else len(data.train)
     _, macs = size(model, example)
@@ -176,7 +177,7 @@ def main() -> None:
             "timed_epochs": arguments.epochs - 1,
             "seconds_an_epoch": found,
             "ratios": ratios,
-            "matrix_gflops": round(rate / 1e9, 1),
+            "matrix_gflops": {kind: round(rate / 1e9, 1)},
             "of_matrix_rate": {
                 name: round(6 * macs * trained / each["median"] / rate, 3)
                 for name, each in found.items()

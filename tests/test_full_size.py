@@ -1,6 +1,7 @@
 """The measurements for a GPU of full size: rehearsed on a CPU, interrupted, and gone on with."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from pipeline.models import build
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
-from pieces import OutOfTime, Pieces  # type: ignore[import-not-found]  # noqa: E402
+from pieces import OutOfTime, Pieces, script  # type: ignore[import-not-found]  # noqa: E402
 
 
 def test_a_rehearsal_does_every_step(tmp_path: Path) -> None:
@@ -102,21 +103,81 @@ def test_pieces_are_done_once_and_failed_ones_again(tmp_path: Path) -> None:
         pieces.do("fails", fails)
     assert len(called) == 1
     assert pieces.failed == {"fails": "PipelineError: no such thing"}
-    assert [file.name for file in tmp_path.iterdir()] == ["works.json"]
-    with pytest.raises(OutOfTime, match="longer needs 61 s"):
-        pieces.do("longer", works, least=61)
+    # It failed twice: others come first.
+    pieces.do("fails", works)
+    assert not pieces.record("fails").exists()
+    (tmp_path / ".fails.tries").unlink()
     pieces.do("fails", works)
     assert pieces.record("fails").exists()
+
+
+def test_a_piece_that_would_take_too_long_is_left_out_and_others_are_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pieces = Pieces(tmp_path, 1)
+    pieces.do("longer", dict, least=61)
+    assert "longer needs 61 s" in capsys.readouterr().out
+    pieces.do("short", dict)
+    assert [file.name for file in tmp_path.iterdir()] == ["short.json"]
+    with pytest.raises(OutOfTime):
+        Pieces(tmp_path, 0).do("any", dict)
+
+
+def test_what_other_code_measured_is_measured_anew(tmp_path: Path) -> None:
+    pieces = Pieces(tmp_path, 1)
+    for number, stamp in enumerate(("mine", "mine", "other")):
+        pieces.do("piece", lambda number=number: {"number": number}, stamp=stamp)
+        assert json.loads(pieces.record("piece").read_text())["number"] == (0, 0, 2)[number]
+
+
+@pytest.mark.parametrize("number", [math.nan, object()])
+def test_a_record_that_cannot_be_written_is_a_failure(tmp_path: Path, number: object) -> None:
+    pieces = Pieces(tmp_path, 1)
+    pieces.do("piece", lambda: {"number": number})
+    assert "piece" in pieces.failed
+
+
+def test_nothing_is_tried_after_an_error_of_the_gpu(tmp_path: Path) -> None:
+    def breaks() -> dict[str, Any]:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    pieces = Pieces(tmp_path, 1)
+    with pytest.raises(OutOfTime, match="failed on the GPU"):
+        pieces.do("piece", breaks)
+    assert list(pieces.failed) == ["piece"]
+
+
+def test_a_script_that_hangs_ends_with_all_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pieces.BENCHMARKS", tmp_path)
+    child = tmp_path / "child"
+    (tmp_path / "hangs.py").write_text(
+        "import pathlib, signal, subprocess, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"pathlib.Path({str(child)!r}).write_text(str(child.pid))\n"
+        "time.sleep(600)\n"
+    )
+    with pytest.raises(OutOfTime):
+        script("hangs", tmp_path, [], lambda: 3.0)
+    ended = Path("/proc", child.read_text(), "stat")
+    assert not ended.exists() or ended.read_text().split()[2] == "Z"
+    monkeypatch.setattr("pieces.MOST", 3.0)
+    with pytest.raises(PipelineError, match=r"hangs\.py took more than 3\.0 s"):
+        script("hangs", tmp_path, [], lambda: 60.0)
+    with pytest.raises(PipelineError, match=r"missing\.py ended with exit status 2"):
+        script("missing", tmp_path, [], lambda: 60.0)
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_piece_that_ends_the_program_is_left_out_in_the_end(tmp_path: Path) -> None:
     pieces = Pieces(tmp_path, 1)
-    for _ in range(3):
+    for _ in range(2):
         child = os.fork()
         if not child:
             pieces.do("crashes", lambda: os._exit(3))
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
     pieces.do("crashes", dict)
-    assert "ended this program 3 times" in pieces.failed["crashes"]
+    assert "failed 2 times" in pieces.failed["crashes"]
     assert not pieces.record("crashes").exists()

@@ -140,7 +140,7 @@ class Training:
                         progress.seconds = time.monotonic() - begun
                         self.resume.save(progress)
                         raise Interrupted(f"stopped in {self._name()}")
-                done = self._summary(time.monotonic() - begun)
+                done = self._summary(begun)
                 progress.end_epoch(done)
                 if progress.epoch < self.recipe.epochs and self.resume.due():
                     self.resume.save(progress)
@@ -159,9 +159,10 @@ class Training:
         self.run_step(images, labels)
         self.progress.step += 1
 
-    def _summary(self, seconds: float) -> Epoch:
-        """How the epoch went: the one time that the device is waited for."""
+    def _summary(self, begun: float) -> Epoch:
+        """How the epoch went that began at a time: here the device is waited for, the only time."""
         loss_sum, correct, count = self.progress.totals.tolist()
+        seconds = time.monotonic() - begun
         if not math.isfinite(loss_sum):
             raise PipelineError(
                 f"training diverged in {self._name()} (loss {loss_sum / count}); "
