@@ -48,7 +48,7 @@ def test_an_unknown_format_is_named(tmp_path: Path) -> None:
 
 def test_looks_follow_the_order_of_the_study_and_repeat() -> None:
     frame = pd.DataFrame({"pruner": ["none", *(f"p{i}" for i in range(9)), "p0"]})
-    looks = style.looks(frame, "pruner", ["a", "b", "c", "d"])
+    looks = style.looks(View(frame).names("pruner"), ["a", "b", "c", "d"])
     assert [looks[f"p{i}"] for i in range(9)] == ["a", "b", "c", "d", "a", "b", "c", "d", "a"]
     assert looks["none"] == "a"
 

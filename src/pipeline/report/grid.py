@@ -48,7 +48,7 @@ def draw(view: View, points: pd.DataFrame, what: str, rows: Sequence[Row]) -> Fi
     metrics = [row.metric for row in rows]
     points = points[points[metrics].notna().any(axis=1)]
     methods = list(points["uncertainty"].unique())
-    colours = style.looks(view.frame, "pruner", style.COLOURS)
+    colours = style.looks(view.names("pruner"), style.COLOURS)
     figure, axes = panels.panels(
         len(rows),
         len(methods),

@@ -77,7 +77,7 @@ class Measured:
     def of(cls, view: View, metric: str) -> "Measured":
         """A metric of a study, of the default definitions of uncertainty."""
         keys = [key for key in KEYS if key not in REPEATS]
-        frame = view.select(view.frame)  # each training has rows of its own
+        frame = view.own  # each training has rows of its own
         rows = _first(frame[frame["default"]])
         key = _compared(rows, metric, view.resamples)
         rows = rows[rows["metric"] == key]

@@ -1,9 +1,9 @@
 """The parts of a predictive uncertainty: what is in the images, and what is in the networks."""
 
-from dataclasses import replace
-
 import pandas as pd
 
+from pipeline.report import results
+from pipeline.report.replicates import averaged
 from pipeline.report.view import View
 
 # By definition: the entropy of the mean prediction is the sum of the two that follow.
@@ -22,10 +22,14 @@ def parts(view: View) -> pd.DataFrame:
 
     Methods that predict once have none; where no method has any, the frame is empty.
     """
-    rows = view.frame[view.frame["metric"] == "mean_uncertainty"]
+    points = view.mine("parts", _of_study)
+    return points.dropna(subset=NEEDED, how="all") if len(points) else points
+
+
+def _of_study(study: View) -> pd.DataFrame:
+    rows = study.frame[study.frame["metric"] == "mean_uncertainty"]
     rows = rows[rows["definition"].isin(PARTS)]
     if not set(NEEDED) <= set(rows["definition"]):
         return pd.DataFrame()
     rows = rows.assign(metric=rows["definition"], definition="parts", default=True)
-    points = replace(view, frame=rows, whole=None).points
-    return points.dropna(subset=NEEDED, how="all")
+    return results.shown(averaged(rows, study.resamples))

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
-import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -107,10 +106,10 @@ def repeated(kinds: Sequence[str], count: int) -> list[str]:
     return [kinds[at % len(kinds)] for at in range(count)]
 
 
-def looks(frame: pd.DataFrame, column: str, kinds: Sequence[str]) -> dict[str, str]:
-    """The colour, marker or dash of every name in a column, by the order of the whole study."""
-    names = [name for name in frame[column].unique() if name != UNPRUNED]
-    return {UNPRUNED: kinds[0]} | dict(zip(names, cycle(kinds), strict=False))
+def looks(names: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
+    """The colour, marker or dash of each name, by their order in the whole study."""
+    others = [name for name in names if name != UNPRUNED]
+    return {UNPRUNED: kinds[0]} | dict(zip(others, cycle(kinds), strict=False))
 
 
 def label(metric: str) -> str:

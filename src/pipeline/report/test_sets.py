@@ -31,8 +31,12 @@ class About:
 
 def about(view: View) -> dict[str, About]:
     """What each of the study's other test sets is, by its name."""
+    return view.once("about test sets", _about)
+
+
+def _about(study: View) -> dict[str, About]:
     found: dict[str, About] = {}
-    for each in view.scores:
+    for each in study.scores:
         name, predictions = each.combination.test_set, each.combination.score.predictions
         if name == OWN or name in found or not predictions:
             continue
@@ -47,7 +51,7 @@ def about(view: View) -> dict[str, About]:
 
 def metrics(view: View) -> list[str]:
     """The metrics that tables and figures of shifted images show."""
-    known = view.everything["metric"].unique()
+    known = view.once("all metrics", lambda study: set(study.everything["metric"]))
     shown = ["accuracy", *view.metrics, *CALIBRATION]
     return [metric for metric in dict.fromkeys(shown) if metric in known]
 
@@ -91,14 +95,18 @@ def outside(view: View) -> pd.DataFrame:
     One row for each combination and definition, with the columns ``ood_auroc`` and ``ood_fpr95``
     and their bounds; the unpruned network has a row for each pruner.
     """
-    names = [name for name, each in about(view).items() if each.role == "ood"]
+    return view.mine("outside", _outside)
+
+
+def _outside(study: View) -> pd.DataFrame:
+    names = [name for name, each in about(study).items() if each.role == "ood"]
     found = []
     for name in names:
-        rows = _of(view, name)
+        rows = _of(study, name)
         for definition in rows["definition"].unique():
             here = rows[rows["definition"] == definition]
             default = bool(here["default"].any())
-            shown = view.select(results.shown(here.assign(default=True)))
+            shown = results.shown(here.assign(default=True))
             found.append(shown.assign(test_set=name, default=default))
     table = pd.concat(found, ignore_index=True) if found else pd.DataFrame()
     for metric in (AUROC, FPR95):
@@ -111,11 +119,15 @@ def outside(view: View) -> pd.DataFrame:
 
 def points(view: View, name: str) -> pd.DataFrame:
     """`results.shown` of one test set, of this part."""
-    rows = _of(view, name)
-    return view.select(results.shown(rows)) if len(rows) else pd.DataFrame()
+
+    def shown(study: View) -> pd.DataFrame:
+        rows = _of(study, name)
+        return results.shown(rows) if len(rows) else pd.DataFrame()
+
+    return view.mine(("test set", name), shown)
 
 
-def _of(view: View, name: str) -> pd.DataFrame:
+def _of(study: View, name: str) -> pd.DataFrame:
     """The rows of one test set, under the name that `results.shown` takes."""
-    rows = view.everything_averaged
+    rows = study.everything_averaged
     return rows[rows["test_set"] == name].assign(test_set=OWN)

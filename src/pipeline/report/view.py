@@ -5,10 +5,9 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -21,6 +20,8 @@ from pipeline.report.results import Scores
 # What is shown beside the accuracy unless a study says otherwise.
 METRICS = ("ause", "ece")
 PARTS = ("dataset", "architecture")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class View:
     examples: Sequence[Mapping[str, Any]] = ()
     trained: Sequence[Trained] = ()
     others: pd.DataFrame | None = None
+    _made: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def of(self, *names: str) -> "View":
         """The part of the study that is one data set, or one data set and architecture."""
@@ -66,63 +68,97 @@ class View:
         rows = self.frame[list(PARTS)].drop_duplicates()
         return [self.of(*names) for names in rows.itertuples(index=False, name=None)]
 
+    def once(self, name: Hashable, make: Callable[["View"], T]) -> T:
+        """What `make` makes of the whole study, made once for all of its parts."""
+        whole = self.whole or self
+        if name not in whole._made:
+            whole._made[name] = make(whole)
+        made: T = whole._made[name]
+        return made
+
+    def mine(self, name: Hashable, make: Callable[["View"], pd.DataFrame]) -> pd.DataFrame:
+        """The rows of this part in a frame that `make` makes of the whole study.
+
+        It is made and taken apart once for all parts: a study has many, and each of its tables and
+        figures asks for some.
+        """
+        frame = self.once(name, make)
+        columns = list(self.part)
+        if not columns or frame.empty:
+            return frame
+        apart = self.once(
+            (name, "by", *columns),
+            lambda whole: dict(iter(frame.groupby(columns, sort=False, observed=True))),
+        )
+        return apart.get(tuple(self.part.values()), frame.iloc[:0])
+
+    def _mine(self, name: str, items: Iterable[T], names: Callable[[T], object]) -> list[T]:
+        """Those of some items that belong to this part, by the names that an item has."""
+
+        def apart(whole: "View") -> dict[tuple[str, ...], list[T]]:
+            found: dict[tuple[str, ...], list[T]] = {}
+            for each in items:
+                key = tuple(getattr(names(each), column) for column in self.part)
+                found.setdefault(key, []).append(each)
+            return found
+
+        return self.once((name, "by", *self.part), apart).get(tuple(self.part.values()), [])
+
+    def names(self, column: str) -> list[str]:
+        """The values of a column in the whole study, in their order."""
+        return self.once(("names", column), lambda whole: list(whole.frame[column].unique()))
+
     @property
     def everything(self) -> pd.DataFrame:
         """The whole study's rows, those of other test sets included."""
-        return self.frame if self.others is None else pd.concat([self.frame, self.others])
+        return self.once(
+            "everything",
+            lambda whole: (
+                whole.frame if whole.others is None else pd.concat([whole.frame, whole.others])
+            ),
+        )
 
-    @cached_property
+    @property
     def everything_averaged(self) -> pd.DataFrame:
         """The same with means over replicates."""
-        if self.whole:
-            return self.whole.everything_averaged
-        return averaged(self.everything, self.resamples)
-
-    def select(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows that belong to this part."""
-        for column, name in self.part.items():
-            frame = frame[frame[column] == name]
-        return frame
+        return self.once(
+            "everything averaged", lambda whole: averaged(whole.everything, whole.resamples)
+        )
 
     @property
     def replicates(self) -> int:
         """How many trainings of each network the numbers rest on."""
-        return count(self.frame)
+        return self.once("replicates", lambda whole: count(whole.frame))
 
-    @cached_property
+    @property
     def means(self) -> pd.DataFrame:
         """The whole study's frame with means over replicates; see `replicates.averaged`."""
-        return self.whole.means if self.whole else averaged(self.frame, self.resamples)
+        return self.once("means", lambda whole: averaged(whole.frame, whole.resamples))
 
-    @cached_property
+    @property
+    def own(self) -> pd.DataFrame:
+        """The rows of this part, each replicate with rows of its own."""
+        return self.mine("frame", lambda whole: whole.frame)
+
+    @property
     def rows(self) -> pd.DataFrame:
         """The rows of this part, with means over replicates."""
-        return self.select(self.means)
+        return self.mine("means", lambda whole: whole.means)
 
-    @cached_property
+    @property
     def points(self) -> pd.DataFrame:
         """What tables and figures show of this part; see `results.shown`."""
-        if self.whole:
-            return self.select(self.whole.points)
-        return self.select(results.shown(self.means))
+        return self.mine("points", lambda whole: results.shown(whole.means))
 
     @property
     def combinations(self) -> list[Scores]:
         """Where the numbers of this part lie."""
-        return [
-            each
-            for each in self.scores
-            if all(getattr(each.combination, key) == name for key, name in self.part.items())
-        ]
+        return self._mine("scores", self.scores, lambda each: each.combination)
 
     @property
     def training(self) -> list[Trained]:
         """The networks of this part whose training may have been recorded."""
-        return [
-            each
-            for each in self.trained
-            if all(getattr(each, key) == name for key, name in self.part.items())
-        ]
+        return self._mine("trained", self.trained, lambda each: each)
 
     @property
     def title(self) -> str:

@@ -41,17 +41,18 @@ class Looks:
     markers: Mapping[str, str]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Looks":
+    def of(cls, view: View) -> "Looks":
         """Those of a whole study."""
         return cls(
-            style.looks(frame, "pruner", style.COLOURS), style.looks(frame, "pruner", style.MARKERS)
+            style.looks(view.names("pruner"), style.COLOURS),
+            style.looks(view.names("pruner"), style.MARKERS),
         )
 
 
 @style.styled
 def draw(view: View) -> Figure:
     """Draw one data set and architecture."""
-    looks, points = Looks.of(view.frame), view.points
+    looks, points = Looks.of(view), view.points
     uncertainties = list(points["uncertainty"].unique())
     over = " and ".join(display(metric, "metric") for metric in view.metrics)
     figure, axes = panels.panels(

@@ -66,8 +66,8 @@ def draw(view: View, name: str, points: pd.DataFrame) -> Figure:
 
 
 def _panel(ax: Axes, points: pd.DataFrame, metric: str, view: View) -> None:
-    colours = style.looks(view.frame, "pruner", style.COLOURS)
-    markers = style.looks(view.frame, "pruner", style.MARKERS)
+    colours = style.looks(view.names("pruner"), style.COLOURS)
+    markers = style.looks(view.names("pruner"), style.MARKERS)
     pruners = list(points["pruner"].unique())
     ax.axhline(CHANCE[metric], color="black", linewidth=1, zorder=1)
     for position, pruner in enumerate(pruners):
@@ -84,8 +84,8 @@ def _panel(ax: Axes, points: pd.DataFrame, metric: str, view: View) -> None:
 
 
 def _legend(view: View, points: pd.DataFrame) -> list[Line2D]:
-    colours = style.looks(view.frame, "pruner", style.COLOURS)
-    markers = style.looks(view.frame, "pruner", style.MARKERS)
+    colours = style.looks(view.names("pruner"), style.COLOURS)
+    markers = style.looks(view.names("pruner"), style.MARKERS)
     entries = [panels.heading("Pruner")]
     for name in points["pruner"].unique():
         look = {"color": colours[name], "marker": markers[name]}

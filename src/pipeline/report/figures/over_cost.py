@@ -39,7 +39,7 @@ def figures(view: View) -> Iterator[tuple[str, Figure]]:
 @style.styled
 def draw(view: View, cost: str, label: str) -> Figure:
     """Draw one data set over one cost."""
-    looks, points = Looks.of(view.frame), view.points.dropna(subset=[cost])
+    looks, points = Looks.of(view), view.points.dropna(subset=[cost])
     architectures = list(points["architecture"].unique())
     rows = ["accuracy", *view.metrics]
     figure, axes = panels.panels(

@@ -66,7 +66,7 @@ def draw(view: View, kind: str, points: pd.DataFrame) -> Figure:
 def _panel(ax: Axes, points: pd.DataFrame, metric: str, view: View) -> None:
     """One metric of one uncertainty method."""
     scale = 100 if metric == "accuracy" else 1
-    colours = style.looks(view.frame, "pruner", style.COLOURS)
+    colours = style.looks(view.names("pruner"), style.COLOURS)
     sparsities = sorted(points["sparsity"].unique())
     unpruned = points[points["sparsity"] == 0].drop_duplicates("severity")
     lines = list(points[points["sparsity"] > 0].groupby(["pruner", "sparsity"], sort=False))
@@ -94,7 +94,7 @@ def _alpha(sparsity: float, sparsities: list[float]) -> float:
 
 
 def _legend(view: View, points: pd.DataFrame) -> list[Line2D]:
-    colours = style.looks(view.frame, "pruner", style.COLOURS)
+    colours = style.looks(view.names("pruner"), style.COLOURS)
     pruned = points[points["sparsity"] > 0]
     entries = [panels.heading("Pruner"), panels.entry("unpruned", color="black", marker="o")]
     for name in pruned["pruner"].unique():

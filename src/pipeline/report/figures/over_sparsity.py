@@ -46,19 +46,19 @@ class Looks:
     dashes: Mapping[str, str]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame) -> "Looks":
+    def of(cls, view: View) -> "Looks":
         """Those of a whole study."""
         return cls(
-            style.looks(frame, "pruner", style.COLOURS),
-            style.looks(frame, "uncertainty", style.MARKERS),
-            style.looks(frame, "uncertainty", style.DASHES),
+            style.looks(view.names("pruner"), style.COLOURS),
+            style.looks(view.names("uncertainty"), style.MARKERS),
+            style.looks(view.names("uncertainty"), style.DASHES),
         )
 
 
 @style.styled
 def draw(view: View) -> Figure:
     """Draw one data set, with 95 % intervals, or the standard deviations between trainings."""
-    looks, points = Looks.of(view.frame), view.points
+    looks, points = Looks.of(view), view.points
     architectures = list(points["architecture"].unique())
     rows = ["accuracy"]
     for metric in view.metrics:

@@ -16,7 +16,7 @@ def tables(view: View) -> Iterator[Table]:
     """Means over the pruners, where there is more than one definition."""
     if view.rows["default"].all():
         return
-    rows = view.select(view.frame)
+    rows = view.own
     rows = rows[rows["metric"].isin(["ause", "ause_over_random"]) & (rows["member"] == 0)]
     by_pruner = rows.groupby([*KEYS, "metric", REPLICATE], sort=False)["value"].mean()
     over = by_pruner.groupby([*KEYS, "metric"], sort=False)

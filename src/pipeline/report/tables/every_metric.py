@@ -13,8 +13,8 @@ ORDER = 60
 
 def tables(view: View) -> Iterator[Table]:
     """One row for each combination, one column for each metric that is defined anywhere."""
-    numbers = view.select(wide(view.means))
-    metrics = [m for m in view.frame["metric"].unique() if numbers[m].notna().any()]
+    numbers = view.mine("wide", lambda study: wide(study.means))
+    metrics = [metric for metric in view.names("metric") if numbers[metric].notna().any()]
     rows = [
         [
             display(record["pruner"], "pruner"),

@@ -24,8 +24,7 @@ def tables(view: View) -> Iterator[Table]:
     """
     if not (view.rows["member"] > 0).any():
         return
-    rows = view.select(view.frame)
-    rows = rows[rows["default"]]
+    rows = view.own[view.own["default"]]
     several = rows.groupby(SHOWN)["member"].transform("max") > 0
     accuracies = rows[rows["metric"] == "accuracy"].groupby(SHOWN)["value"].mean().to_dict()
     found = []
