@@ -261,11 +261,13 @@ def summary(content: dict[str, Any]) -> str:
     """The numbers of a record that fit on a line."""
     if "numbers" in content:
         lines = []
-        for definition, numbers in content["numbers"].items():
+        for definition in dict.fromkeys((content["default"], "probability_variance")):
+            numbers = content["numbers"].get(definition, {})
             shown = (
                 f"{name} {numbers[name]:.4f}" for name in TARGETS if numbers.get(name) is not None
             )
-            lines.append(f"{definition}: {', '.join(shown)}")
+            if told := ", ".join(shown):
+                lines.append(f"{definition}: {told}")
         return "; ".join(lines)
     if "bfloat16_tflops" in content:
         return (f"{content['bfloat16_tflops']:.3g} TFLOP/s in bfloat16, "

@@ -15,7 +15,7 @@ def add(commands: Commands) -> None:
         "where",
         help="print the folders of a study's artifacts",
         usage="%(prog)s [-h] [STUDY] [PLACE]",
-        description="Of a place such as digits/resnet18/ensemble/l1-0.5: its artifacts last, after "
+        description="Of a place such as digits/resnet18/ensemble/l1-0.4: its artifacts last, after "
         "all that they are made from. Of the beginning of a place: what is there. The study is "
         "config.yaml unless one is given.",
     )
