@@ -33,8 +33,9 @@ STAGE = Path(__file__).parents[1] / "workflow" / "scripts" / "stage.py"
 
 BENCHMARKS = Path(__file__).parent
 
-# A piece that has failed so often must not keep the others from running.
-TRIES = 2
+# A piece that has ended the program so often must not keep the others from running; one that has
+# failed by itself counts twice, since the program may have been ended from outside.
+TRIES = 3
 # Another benchmark that takes longer than so many seconds does not do what it should.
 MOST = 240
 # After such an error, nothing else that this process asks of the GPU can work.
@@ -98,7 +99,7 @@ class Pieces:
         tries = self.folder / f".{name}.tries"
         number = int(tries.read_text()) if tries.exists() else 0
         if number >= TRIES:
-            self.failed[name] = f"failed {TRIES} times; delete {tries} to try again"
+            self.failed[name] = f"failed before; delete {tries} to try again"
             return
         # Before the piece: it may end this program.
         files.write_bytes(tries, str(number + 1).encode())
@@ -117,6 +118,7 @@ class Pieces:
             raise OutOfTime(f"{name}: {reason}") from None
         except (Exception, SystemExit) as error:
             # Each piece is useful without the others.
+            files.write_bytes(tries, str(number + 2).encode())
             self.failed[name] = f"{type(error).__name__}: {error}"
             if isinstance(error, PipelineError):
                 print(error, flush=True)
