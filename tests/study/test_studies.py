@@ -35,6 +35,17 @@ GRID = {
 }
 # One network: 2 members and the one with dropout, 5 pruners, 2 sparsities.
 QUICK = {"data": 1, "check": 1, "train": 3, "prune": 30, "finetune": 24, "infer": 33, "score": 33}
+# One network: 3 members and the one with dropout, 2 pruners that fine-tune at 2 sparsities, and
+# ResRep at one.
+NARROW = {
+    "data": 1,
+    "check": 1,
+    "train": 4,
+    "prune": 20,
+    "finetune": 16,
+    "infer": 24,
+    "score": 18,
+}
 # One network, 2 sparsities; MSP of all 5 members.
 IMAGENET = {
     "data": 1,
@@ -62,8 +73,9 @@ DIGITS = {
     "score": 7 * 3 * 2 * 7,
 }
 JOBS = {
-    "cifar10": GRID, "cifar100": GRID, "cifar100-quick": QUICK, "cifar100-shift": SHIFT,
-    "criteria": CRITERIA, "digits-shift": DIGITS, "imagenet": IMAGENET, "imagenette": QUICK,
+    "cifar10": GRID, "cifar100": GRID, "cifar100-narrow": NARROW, "cifar100-quick": QUICK,
+    "cifar100-shift": SHIFT, "criteria": CRITERIA, "digits-shift": DIGITS, "imagenet": IMAGENET,
+    "imagenette": QUICK,
 }  # fmt: skip
 
 
