@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import json
 import os
-import re
 import signal
 import statistics
 import subprocess
@@ -25,7 +24,7 @@ from safetensors.torch import save_file
 
 from pipeline.cache import files, history, manifests, paths, payloads, specs
 from pipeline.errors import Interrupted, PipelineError
-from pipeline.running import gpu, locks, provenance
+from pipeline.running import failure, gpu, locks, provenance
 from pipeline.running.job import Job
 from pipeline.running.plan import Plan
 
@@ -38,8 +37,6 @@ BENCHMARKS = Path(__file__).parent
 TRIES = 3
 # Another benchmark that takes longer than so many seconds does not do what it should.
 MOST = 240
-# After such an error, nothing else that this process asks of the GPU can work.
-BROKEN = re.compile("CUDA|CUBLAS|CUDNN", re.IGNORECASE)
 
 
 class OutOfTime(Exception):
@@ -124,7 +121,7 @@ class Pieces:
                 print(error, flush=True)
             else:
                 traceback.print_exc()
-            if isinstance(error, RuntimeError) and BROKEN.search(str(error)):
+            if failure.on_gpu(error):  # nothing else that this process asks of the GPU can work
                 raise OutOfTime(f"{name} failed on the GPU") from None
 
     @contextlib.contextmanager

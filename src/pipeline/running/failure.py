@@ -28,9 +28,13 @@ def noted(folder: Path) -> Iterator[None]:
         raise
 
 
+def on_gpu(error: BaseException) -> bool:
+    """Whether an error is one of the GPU or its libraries."""
+    return isinstance(error, RuntimeError) and bool(re.search("CUDA|cuDNN|CUBLAS", str(error)))
+
+
 def _may_pass(error: Exception) -> bool:
-    on_gpu = isinstance(error, RuntimeError) and re.search("CUDA|cuDNN|CUBLAS", str(error))
-    return isinstance(error, Interrupted | OSError) or bool(on_gpu)
+    return isinstance(error, Interrupted | OSError) or on_gpu(error)
 
 
 def forget(folder: Path) -> bool:
