@@ -6,8 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import cache
@@ -223,3 +224,20 @@ def snapshot(folder: Path) -> Mapping[str, tuple[int, int]]:
     """Size and time of every file under a folder."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for is there, but does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Return when `condition` holds; after so many seconds, say what didn't come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {what}")
+        time.sleep(0.3)

@@ -6,13 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support import is_alive, wait_for
 
 from pipeline.cache.specs import Recipe
 from pipeline.datasets import Dataset
@@ -148,14 +148,6 @@ def test_nothing_is_tried_after_an_error_of_the_gpu(tmp_path: Path) -> None:
     assert list(pieces.failed) == ["piece"]
 
 
-def _runs(process: int) -> bool:
-    """Whether a process is there and more than a name that nobody has waited for."""
-    try:
-        return Path("/proc", str(process), "stat").read_text().split()[2] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_script_that_hangs_ends_with_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,10 +163,7 @@ def test_a_script_that_hangs_ends_with_all_that_it_started(
     with pytest.raises(OutOfTime):
         script("hangs", tmp_path, [], lambda: 8.0)
     # Killed, though the kernel may need a moment to say so.
-    until = time.monotonic() + 30
-    while _runs(int(child.read_text())):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: not is_alive(int(child.read_text())), 30, "the child's end")
     monkeypatch.setattr("pieces.MOST", 3.0)
     with pytest.raises(PipelineError, match=r"hangs\.py took more than 3\.0 s"):
         script("hangs", tmp_path, [], lambda: 60.0)

@@ -9,10 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from support import is_alive, wait_for
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 CLIENTS = (
@@ -185,15 +185,6 @@ class Cluster:
         return not self.call("squeue", "--noheader")
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Return when `condition` holds; after so many seconds, say what didn't come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s for {what}")
-        time.sleep(0.3)
-
-
 def _program(name: str) -> str | None:
     # Daemons lie where only root's PATH leads.
     return shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
@@ -208,16 +199,9 @@ def _run(name: str, *arguments: str) -> str:
 def _end(process: int) -> None:
     os.kill(process, signal.SIGTERM)
     with suppress(TimeoutError):
-        wait_for(lambda: not _is_alive(process), 10, "its end")
+        wait_for(lambda: not is_alive(process), 10, "its end")
         return
     os.kill(process, signal.SIGKILL)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _address(host: str) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from slurm.cluster import Cluster, missing, wait_for
-from support import Project
+from slurm.cluster import Cluster, missing
+from support import Project, wait_for
 
 from pipeline.cache import paths
 from pipeline.cache.specs import STAGES
