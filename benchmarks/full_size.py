@@ -149,14 +149,12 @@ class FullSize:
             else (5, "--random", 10_000, "--ways", "textbook", "engine", "processes")
         )
         do("1-members", lambda: self.script("members", *narrow, "--members", *members), 60)
-        few = ("--repeats", 1 if tiny else 5)
-        size = (2,) if tiny else (512,)
-        do("1-inference", lambda: self.script("inference", *few, *narrow, "--images", *size), 40)
+        inference = ("--images", 2, "--repeats", 1) if tiny else ("--images", 512, "--repeats", 5)
+        do("1-inference", lambda: self.script("inference", *narrow, *inference), 40)
         # The loop that HRank is held against waits for the device once a map, and an image of
         # ResNet18 has 3,904 maps.
-        size = (1, "--size", 8) if tiny else (2,)
-        few = ("--repeats", 1)
-        do("1-hrank", lambda: self.script("hrank", *narrow, *few, "--images", *size), 60)
+        hrank = ("--repeats", 1, "--images", *((1, "--size", 8) if tiny else (2,)))
+        do("1-hrank", lambda: self.script("hrank", *narrow, *hrank), 60)
 
     def make(self, step: int, chosen: list[Combination]) -> None:
         """The scores of combinations, and all that they are made from."""
@@ -166,8 +164,8 @@ class FullSize:
         for spec in order.values():
             # What two steps need is made, and recorded, by the first.
             name = f"{spec.place.replace('/', '_')}-{spec.stage}"
-            known = [file.stem for file in self.pieces.folder.glob(f"[1-4]-{name}.json")]
-            (name,) = known or [f"{step}-{name}"]
+            known = (file.stem for file in self.pieces.folder.glob(f"[1-4]-{name}.json"))
+            name = next(known, f"{step}-{name}")
             if not self.plan.is_there(spec):
                 self.pieces.record(name).unlink(missing_ok=True)
             call = functools.partial(self._made, spec)
@@ -244,14 +242,14 @@ class FullSize:
         folder = self.arguments.out / "short" / name
         folder.mkdir(parents=True, exist_ok=True)
         run = Run(self.device, folder=folder, stamp=f"{name} {recipe}")
-        epochs = fit(model, data, recipe, seed=seed, run=run)
+        history = fit(model, data, recipe, seed=seed, run=run)
         logits = predict(model, data, device=self.device)
         content, _ = score(
             [logits.cpu().numpy()], data.test.labels.numpy(), method="msp", options={}, bootstrap=0
         )
         numbers = {key: each["value"] for key, each in content["definitions"]["msp"].items()}
         return {
-            "seconds_an_epoch": statistics.median(each.seconds for each in epochs),
+            "seconds_an_epoch": statistics.median(each.seconds for each in history),
             "default": "msp",
             "numbers": {"msp": numbers},
         }

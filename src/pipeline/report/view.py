@@ -60,7 +60,7 @@ class View:
     @property
     def datasets(self) -> list["View"]:
         """One view of each data set."""
-        return [self.of(name) for name in self.frame["dataset"].unique()]
+        return [self.of(name) for name in self.names("dataset")]
 
     @property
     def networks(self) -> list["View"]:
