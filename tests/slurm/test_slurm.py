@@ -21,7 +21,6 @@ ONE_THREAD = ("--set-threads", "train=1", "prune=1", "finetune=1", "infer=1")
 ON_SLURM = (
     *ONE_THREAD,
     "--workflow-profile=profiles/slurm",
-    "--slurm-init-seconds-before-status-checks=1",
     "--max-status-checks-per-second=2",
     "--latency-wait=10",
 )
@@ -58,8 +57,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def small(project: Project) -> Project:
-    """The tiny study, with one network that can take its time."""
-    shutil.copy(Path(__file__).with_name("patient.py"), project.folder)
+    """The tiny study, with one network that can take its time, and a Snakemake that looks often."""
+    for name in ("patient.py", "impatient.py"):
+        shutil.copy(Path(__file__).with_name(name), project.folder)
     project.study |= {
         "plugins": ["patient.py"],
         "architectures": [{"name": "patient", "width": 0.0625}],
@@ -123,7 +123,7 @@ def computed(project: Project) -> dict[str, bytes]:
 def on_slurm(project: Project, *arguments: str, device: str = "cpu") -> list[str]:
     """The command that runs Snakemake on SLURM; :meth:`Project.command` is for this machine."""
     chosen = ("--config", f"device={device}", "--configfile", project.write())
-    return ["snakemake", *ON_SLURM, *arguments, *chosen]
+    return ["impatient", *ON_SLURM, *arguments, *chosen]
 
 
 @contextmanager
