@@ -1,5 +1,6 @@
 """Small things that many tests use."""
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def _one_thread_and_no_plugins() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     registry.use_plugins([])
+
+
+@pytest.fixture(autouse=True)
+def _signals_end_processes() -> Iterator[None]:
+    """What nohup or a shell starts in the background ignores these, and so do its children."""
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    ignored = [number for number in defaults if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, defaults[number])
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture
