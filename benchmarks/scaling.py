@@ -10,6 +10,7 @@ a process, whose CPU seconds and largest memory count: a busy machine distorts w
     snakemake  `snakemake -n`, of which that is a part
     status, verify, gc
     drawing    tables, figures and the page, once from all scores; then how large these are
+    opening    the page, in Debian's chromium: seconds until all of it is there and painted
 
 The drawing of 100,000 jobs takes longer than all else together: `--drawn 20000` leaves it out for
 studies of more jobs than that.
@@ -20,11 +21,13 @@ import json
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -135,6 +138,33 @@ def inodes(folder: Path) -> dict[str, int]:
     return {"inodes": len(found), "bytes": sum(each.st_size for each in found)}
 
 
+def opening(page: Path) -> float | None:
+    """The median seconds of three openings of a page, or nothing where there is no browser."""
+    with suppress(ImportError):
+        from playwright.sync_api import sync_playwright
+
+        chromium = Path("/usr/bin/chromium")
+        if chromium.exists():
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=chromium, args=["--no-sandbox"]
+                )
+                return statistics.median(_opening(browser, page) for _ in range(3))
+    return None
+
+
+def _opening(browser: Any, page: Path) -> float:
+    tab = browser.new_context().new_page()
+    begun = time.monotonic()
+    tab.goto(page.as_uri(), wait_until="load")
+    # After two frames, the first of them is on the screen.
+    frame = "() => new Promise(after => requestAnimationFrame(() => requestAnimationFrame(after)))"
+    tab.evaluate(frame)
+    seconds = time.monotonic() - begun
+    tab.context.close()
+    return round(seconds, 2)
+
+
 def measure(jobs: int, folder: Path, drawn: bool) -> Iterator[tuple[str, Any]]:
     """All measurements of a study of about so many jobs, in a folder that is empty.
 
@@ -166,6 +196,7 @@ def measure(jobs: int, folder: Path, drawn: bool) -> Iterator[tuple[str, Any]]:
         yield "drawing", measured(plot, folder)
         page = plan.study_folder
         yield "drawn", inodes(page) | {"page": (page / "report.html").stat().st_size}
+        yield "opening", opening(page / "report.html")
     expected = "is drawn" if drawn else ""
     yield "status, all there", measured([*commands, "status", "study.yaml"], folder, expected)
     yield "snakemake, all there", measured(snakemake, folder)
