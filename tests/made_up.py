@@ -26,7 +26,7 @@ def names(*shown: Any, **repeats: int) -> tuple[Any, ...]:
 def scores(folder: Path, other_copies: tuple[str, ...] = (), **axes: Any) -> Scores:
     """The scores of a combination, as if they lay in a folder."""
     combination = Combination(**axes, score=Score((), "msp"))
-    return Scores(combination, folder, other_copies)
+    return Scores(combination, folder.parent, folder.name, other_copies)
 
 
 def study(

@@ -44,7 +44,7 @@ for pruner, sparsity in (("none", 0.0), ("l1", 0.5)):
     np.savez(folder / "curves.npz", **curves)
     combination = Combination(dataset="digits", architecture="resnet18", pruner=pruner,
                               sparsity=sparsity, uncertainty="msp", score=Score((), "msp"))
-    found.append(Scores(combination, folder))
+    found.append(Scores(combination, folder.parent, folder.name))
 write(found, Path("drawn"), **study.figures)
 reached = closure.reached(code_identity.find("stages.plot").file)
 print(json.dumps([str(file) for file in reached]))

@@ -67,7 +67,7 @@ def scores(tmp_path: Path) -> list[Scores]:
         curves = {f"{name}/{which}": curve for name in numbers for which in ("predicted", "oracle")}
         curves |= {f"{name}/reliability": bins for name in numbers}
         np.savez(folder / "curves.npz", **({} if each.test_set == "svhn" else curves))
-        found.append(Scores(each, folder))
+        found.append(Scores(each, folder.parent, folder.name))
     return found
 
 

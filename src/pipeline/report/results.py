@@ -41,13 +41,20 @@ COLUMNS = [*KEYS, "definition", "default", "metric", "value", "low", "high", *SI
 class Scores:
     """One scored combination of a study and where its numbers lie.
 
-    Sparsity 0 is scored once for all pruners, with the pruner `none`. `other_copies` names the
-    artifacts that it was made from and that hold other bits by now.
+    Sparsity 0 is scored once for all pruners, with the pruner `none`. `place` is its folder under
+    `artifacts`: all that a page says of where it lies, as the rest is a matter of one machine.
+    `other_copies` names the artifacts that it was made from and that hold other bits by now.
     """
 
     combination: Combination
-    folder: Path
+    artifacts: Path
+    place: str
     other_copies: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self.artifacts / self.place
 
     @property
     def path(self) -> Path:

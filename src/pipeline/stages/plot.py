@@ -91,13 +91,10 @@ def _scores(plan: Plan) -> list[Scores]:
     """The study's scores, each as it was written."""
     root = plan.root("score")
     lineage = Lineage(root, plan.artifacts)
-    for each in plan.combinations:
-        manifests.check(root / paths.folder(each.score), each.score)
+    places = [paths.folder(each.score) for each in plan.combinations]
+    for each, place in zip(plan.combinations, places, strict=True):
+        manifests.check(root / place, each.score)
     return [
-        Scores(
-            each,
-            root / paths.folder(each.score),
-            tuple(sorted(lineage.other_copies(paths.folder(each.score)))),
-        )
-        for each in plan.combinations
+        Scores(each, root, place, tuple(sorted(lineage.other_copies(place))))
+        for each, place in zip(plan.combinations, places, strict=True)
     ]

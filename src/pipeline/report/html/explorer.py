@@ -43,8 +43,7 @@ def data(frame: pd.DataFrame, scores: Sequence[Scores]) -> dict[str, Any]:
     defaults = frame.loc[frame["default"]].groupby(codes[frame["default"].to_numpy()], sort=False)
     definitions = list(dict.fromkeys(frame["definition"]))
     first = defaults["definition"].first().sort_index()
-    places = {tuple(each.combination.axes[key] for key in KEYS): each.folder.as_posix()
-              for each in scores}  # fmt: skip
+    places = {tuple(each.combination.axes[key] for key in KEYS): each.place for each in scores}
     return {
         "axes": axes,
         "at": at,
