@@ -1,17 +1,15 @@
 """Deeper ResNets (He et al., Deep Residual Learning for Image Recognition, CVPR 2016).
 
-Images of up to 64 pixels get the CIFAR form of kuangliu/pytorch-cifar, as `resnet18` does; larger
-ones get torchvision's ImageNet form. Both use torchvision's names, so its ImageNet weights load as
-they are. The stride of a bottleneck is that of its 3×3 convolution.
+The stride of a bottleneck is that of its 3×3 convolution, as in torchvision.
 """
 
 from typing import Literal
 
 from torch import Tensor, nn
 
-from pipeline.models.resnet18 import BasicBlock
 from pipeline.models.shared.dropout import Dropout
-from pipeline.models.shared.stages import Block, add_stages
+from pipeline.models.shared.residual import BasicBlock, ResNet
+from pipeline.models.shared.stages import Block
 
 LABEL = "ResNet"
 
@@ -45,41 +43,6 @@ class Bottleneck(nn.Module):
         return self.dropout(out)  # type: ignore[no-any-return]
 
 
-class ResNet(nn.Module):
-    """Stem, four stages, average pool, linear head."""
-
-    def __init__(
-        self,
-        num_classes: int,
-        block: Block,
-        blocks: tuple[int, ...],
-        stem: int,
-        widths: list[int],
-        dropout: float,
-        imagenet: bool,
-    ) -> None:
-        super().__init__()
-        self.conv1 = (
-            nn.Conv2d(3, stem, 7, stride=2, padding=3, bias=False)
-            if imagenet
-            else nn.Conv2d(3, stem, 3, padding=1, bias=False)
-        )
-        self.bn1 = nn.BatchNorm2d(stem)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if imagenet else nn.Identity()
-        stages = list(zip(widths, blocks, strict=True))
-        self.stages = add_stages(self, block, stem, stages, dropout)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(widths[-1], num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images [B, 3, H, W] to logits [B, num_classes]."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        for name in self.stages:
-            x = self.get_submodule(name)(x)
-        return self.fc(self.avgpool(x).flatten(1))  # type: ignore[no-any-return]
-
-
 def build(
     num_classes: int,
     *,
@@ -97,16 +60,7 @@ def build(
         image_size: Height and width of the images; more than 64 means the ImageNet form.
         depth: Number of layers with weights; from 50 on, blocks are bottlenecks.
     """
-    basic = depth == 34
-    stem, *widths = (
-        max(1, round(width * channels))
-        for channels in (64, *(c if basic else 4 * c for c in (64, 128, 256, 512)))
-    )
-    imagenet = image_size > 64
-    block: Block = BasicBlock if basic else Bottleneck
-    model = ResNet(num_classes, block, BLOCKS[depth], stem, widths, dropout, imagenet)
-    if imagenet:
-        for module in model.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return model
+    stages = (64, 128, 256, 512) if depth == 34 else (256, 512, 1024, 2048)
+    channels = [max(1, round(width * number)) for number in (64, *stages)]
+    block: Block = BasicBlock if depth == 34 else Bottleneck
+    return ResNet(num_classes, block, BLOCKS[depth], channels, dropout, image_size)
