@@ -196,7 +196,7 @@ def measure(jobs: int, folder: Path, drawn: bool) -> Iterator[tuple[str, Any]]:
         yield "drawing", measured(plot, folder)
         page = plan.study_folder
         yield "drawn", inodes(page) | {"page": (page / "report.html").stat().st_size}
-        yield "opening", opening(page / "report.html")
+        yield "opening", opening((page / "report.html").resolve())
     expected = "is drawn" if drawn else ""
     yield "status, all there", measured([*commands, "status", "study.yaml"], folder, expected)
     yield "snakemake, all there", measured(snakemake, folder)
