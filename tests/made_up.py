@@ -23,10 +23,13 @@ def names(*shown: Any, **repeats: int) -> tuple[Any, ...]:
     return *shown, *(REPEATS | repeats).values()
 
 
-def scores(folder: Path, other_copies: tuple[str, ...] = (), **axes: Any) -> Scores:
-    """The scores of a combination, as if they lay in a folder."""
+def scores(
+    folder: Path, other_copies: tuple[str, ...] = (), artifacts: Path | None = None, **axes: Any
+) -> Scores:
+    """The scores of a combination, as if they lay in a folder, within `artifacts` or just so."""
     combination = Combination(**axes, score=Score((), "msp"))
-    return Scores(combination, folder.parent, folder.name, other_copies)
+    within = artifacts or folder.parent
+    return Scores(combination, within, folder.relative_to(within).as_posix(), other_copies)
 
 
 def study(
@@ -93,8 +96,9 @@ def grid(
             here = folder / dataset / architecture / uncertainty / f"{pruner}-{sparsity}"
             own = costs * (sparsity + 0.2 * random.random() * (sparsity > 0))
             _write(here, uncertainty, own, sparsity, images, random, bins)
-            axes = {"pruner": pruner, "sparsity": sparsity, "uncertainty": uncertainty}
-            found.append(scores(here, dataset=dataset, architecture=architecture, **axes))
+            axes = {"dataset": dataset, "architecture": architecture, "pruner": pruner,
+                    "sparsity": sparsity, "uncertainty": uncertainty}  # fmt: skip
+            found.append(scores(here, artifacts=folder, **axes))
     return found
 
 
