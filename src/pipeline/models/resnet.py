@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from pipeline.models.shared.dropout import Dropout
-from pipeline.models.shared.residual import BasicBlock, ResNet
+from pipeline.models.shared.residual import BasicBlock, ResNet, shortcut
 from pipeline.models.shared.stages import Block
 
 LABEL = "ResNet"
@@ -30,10 +30,7 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = Dropout(dropout)
-        self.downsample = nn.Sequential()
-        if stride > 1 or inputs != outputs:
-            self.downsample.append(nn.Conv2d(inputs, outputs, 1, stride, bias=False))
-            self.downsample.append(nn.BatchNorm2d(outputs))
+        self.downsample = shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps [B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""

@@ -91,10 +91,9 @@ def _scores(plan: Plan) -> list[Scores]:
     """The study's scores, each as it was written."""
     root = plan.root("score")
     lineage = Lineage(root, plan.artifacts)
-    places = [paths.folder(each.score) for each in plan.combinations]
-    for each, place in zip(plan.combinations, places, strict=True):
+    found = []
+    for each in plan.combinations:
+        place = paths.folder(each.score)
         manifests.check(root / place, each.score)
-    return [
-        Scores(each, root, place, tuple(sorted(lineage.other_copies(place))))
-        for each, place in zip(plan.combinations, places, strict=True)
-    ]
+        found.append(Scores(each, root, place, tuple(sorted(lineage.other_copies(place)))))
+    return found

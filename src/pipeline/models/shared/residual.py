@@ -8,8 +8,15 @@ from pipeline.models.shared.dropout import Dropout
 from pipeline.models.shared.stages import Block, add_stages
 
 
+def shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """A block's way past its layers: a 1×1 convolution where the shape changes, else nothing."""
+    if stride == 1 and inputs == outputs:
+        return nn.Sequential()
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+
 class BasicBlock(nn.Module):
-    """Two 3×3 convolutions and a shortcut, which is a 1×1 convolution where the shape changes."""
+    """Two 3×3 convolutions and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int, dropout: float) -> None:
         super().__init__()
@@ -19,10 +26,7 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = Dropout(dropout)
-        self.downsample = nn.Sequential()
-        if stride > 1 or inputs != outputs:
-            self.downsample.append(nn.Conv2d(inputs, outputs, 1, stride, bias=False))
-            self.downsample.append(nn.BatchNorm2d(outputs))
+        self.downsample = shortcut(inputs, outputs, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature maps [B, inputs, H, W] to [B, outputs, H / stride, W / stride]."""
