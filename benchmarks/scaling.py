@@ -27,7 +27,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
@@ -36,12 +35,14 @@ from typing import Any
 import numpy as np
 import yaml
 from planning import LARGE, PROFILE, ROOT, processor
+from playwright.sync_api import sync_playwright
 
 from pipeline.cache import files, paths
 from pipeline.cache.specs import Score
 from pipeline.metrics.scoring import score
 from pipeline.running.plan import Plan
 
+CHROMIUM = Path("/usr/bin/chromium")
 # Jobs of one network of the study: widths are its copies.
 JOBS_OF_ONE = 510
 OWN_PLAN = """
@@ -140,17 +141,11 @@ def inodes(folder: Path) -> dict[str, int]:
 
 def opening(page: Path) -> float | None:
     """The median seconds of three openings of a page, or nothing where there is no browser."""
-    with suppress(ImportError):
-        from playwright.sync_api import sync_playwright
-
-        chromium = Path("/usr/bin/chromium")
-        if chromium.exists():
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox"]
-                )
-                return statistics.median(_opening(browser, page) for _ in range(3))
-    return None
+    if not CHROMIUM.exists():
+        return None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        return statistics.median(_opening(browser, page) for _ in range(3))
 
 
 def _opening(browser: Any, page: Path) -> float:
@@ -194,9 +189,9 @@ def measure(jobs: int, folder: Path, drawn: bool) -> Iterator[tuple[str, Any]]:
     if drawn:
         plot = [sys.executable, str(ROOT / "workflow/scripts/plot.py"), "--study", plan.json]
         yield "drawing", measured(plot, folder)
-        page = plan.study_folder
-        yield "drawn", inodes(page) | {"page": (page / "report.html").stat().st_size}
-        yield "opening", opening((page / "report.html").resolve())
+        page = plan.study_folder.resolve() / "report.html"
+        yield "drawn", inodes(page.parent) | {"page": page.stat().st_size}
+        yield "opening", opening(page)
     expected = "is drawn" if drawn else ""
     yield "status, all there", measured([*commands, "status", "study.yaml"], folder, expected)
     yield "snakemake, all there", measured(snakemake, folder)
